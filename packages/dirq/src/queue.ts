@@ -1,0 +1,102 @@
+import type { QueueOptions } from "./options.js";
+import { SimpleQueue } from "./simple.js";
+
+/**
+ * A queue of elements in a directory, shared by any number of processes in any language.
+ *
+ * Elements are named `DDDDDDDD/SSSSSSSSMMMMMR` and come in the order of their names, which is the order
+ * of adding as far as the clocks of the writers agree. Whoever locked an element is the only one to work
+ * on it, until it unlocks or removes it, or until a purge finds the lock older than `maxlock`.
+ *
+ * A race that others may win (already locked, already gone) is answered with false or undefined. A name
+ * that is none throws DIRQ_BAD_NAME; a file failure is Node's own error, unwrapped.
+ */
+export interface DirQueue<Element = unknown> extends Iterable<string> {
+  /** The directory of the queue. */
+  readonly path: string;
+
+  /**
+   * Add an element and return its name. Readers see it whole or not at all; an element that is there is
+   * never replaced. After an error nothing is left but, at worst, a temporary file that purge removes.
+   */
+  add(element: Element): string;
+
+  /**
+   * Lock an element so that only this process works on it.
+   * False: another process holds it, or has removed it; with `permissive` off these are DIRQ_NOT_LOCKED.
+   */
+  lock(name: string, permissive?: boolean): boolean;
+
+  /**
+   * Give an element back unchanged.
+   * Not locked (any more): DIRQ_NOT_LOCKED, or false with `permissive` on.
+   */
+  unlock(name: string, permissive?: boolean): boolean;
+
+  /** Make a lock young again, so that no purge takes it for stale. False: the element is gone. */
+  touch(name: string): boolean;
+
+  /**
+   * The content of a locked element.
+   * @throws DirqError DIRQ_NOT_LOCKED, DIRQ_BAD_DATA
+   */
+  get(name: string): Element;
+
+  /**
+   * Remove a locked element. False: somebody else removed it first, which can only be if the lock was
+   * taken for stale.
+   * @throws DirqError DIRQ_NOT_LOCKED
+   */
+  remove(name: string): boolean;
+
+  /** The number of elements, locked ones included. Reads the whole directory. */
+  count(): number;
+
+  /** The first element's name, and the place from which `next` goes on; undefined: the queue is empty. */
+  first(): string | undefined;
+
+  /** The name after the one that `first` or `next` last gave; undefined: no more. */
+  next(): string | undefined;
+
+  /** Names in order, locked ones included; each iterator has a place of its own. */
+  [Symbol.iterator](): IterableIterator<string>;
+
+  /**
+   * Remove what crashed processes left behind: temporary files older than `maxtemp`, locks older than
+   * `maxlock`, empty directories but the last. Works in slices so that the event loop goes on.
+   */
+  purge(options?: PurgeOptions): Promise<PurgeReport>;
+}
+
+export interface PurgeOptions {
+  /** Seconds before a temporary file counts as left behind (0: never). Default: the queue's own. */
+  readonly maxtemp?: number;
+  /** Seconds before a lock counts as stale (0: never). Default: the queue's own. */
+  readonly maxlock?: number;
+  /** Stops the purge between two slices; what is done by then stays done. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a purge removed. */
+export interface PurgeReport {
+  temporary: number;
+  locks: number;
+  directories: number;
+}
+
+/**
+ * Open a queue by its type, making its directory unless `create` is false.
+ * Counterpart: Directory::Queue->new().
+ * @throws TypeError, RangeError naming the option
+ *
+ * @example
+ * const queue = openQueue({ type: "simple", path: "/var/spool/app" });
+ * queue.add("hello");
+ */
+export function openQueue(options: QueueOptions & { readonly type?: "simple" }): SimpleQueue {
+  const { type = "simple", ...rest } = options;
+  if ((type as string) !== "simple") {
+    throw new TypeError(`Expected \`type\` to be one of simple, got ${JSON.stringify(type)}`);
+  }
+  return new SimpleQueue(rest);
+}
