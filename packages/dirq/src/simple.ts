@@ -256,5 +256,8 @@ function notLocked(file: string): DirqError {
 }
 
 function tooManyRaces(directory: string): DirqError {
-  return new DirqError("DIRQ_BAD_DATA", `Cannot add to ${directory}: ${MOST_RACES} names in a row were taken`);
+  return new DirqError(
+    "DIRQ_BAD_DATA",
+    `Cannot add to ${directory}: ${MOST_RACES} names in a row were taken`,
+  );
 }

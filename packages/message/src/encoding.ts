@@ -1,0 +1,66 @@
+import { MessageError } from "./errors.js";
+
+/** The names that `encoding` may hold, joined with `+` in any order. */
+const KNOWN = ["base64", "utf8"];
+
+/** Strict: padded, without white space, of the standard alphabet. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** What is left of a binary body in JSON as it is: tab, line feed, carriage return and printable ASCII. */
+const PRINTABLE = /^[\t\n\r\x20-\x7e]*$/;
+
+/** Beyond a byte. A character class with a range is one pass without backtracking. */
+const WIDE = /[^\0-\xff]/;
+
+const bad = (message: string, options?: ErrorOptions) =>
+  new MessageError("MESSAGE_BAD_ENCODING", message, options);
+
+/**
+ * From the body's form in JSON to the body: base64 is undone first, then utf8, in whatever order they are
+ * named. A binary body's characters are its bytes, as in Perl (Python reads `"\u00e9"` as c3 a9).
+ * @throws MessageError MESSAGE_BAD_ENCODING
+ */
+export function decodeBody(body: string, encoding: string, text: boolean): string | Buffer {
+  const names = encoding === "" ? [] : encoding.split("+");
+  for (const [index, name] of names.entries()) {
+    if (!KNOWN.includes(name)) {
+      throw bad(`Expected \`encoding\` to be made of ${KNOWN.join(", ")}, got ${JSON.stringify(encoding)}`);
+    }
+    if (names.indexOf(name) !== index) throw bad(`\`encoding\` names ${name} twice`);
+  }
+  let bytes: Buffer | undefined;
+  if (names.includes("base64")) {
+    if (!BASE64.test(body)) throw bad("The body is not base64 (padded, in one piece, alphabet with + and /)");
+    bytes = Buffer.from(body, "base64");
+  }
+  if (names.includes("utf8")) {
+    bytes ??= toBytes(body, "A body with encoding utf8");
+    try {
+      body = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch (error) {
+      throw bad("The body is not UTF-8, though its encoding says so", { cause: error });
+    }
+    bytes = undefined;
+  }
+  if (text) return bytes?.toString("latin1") ?? body;
+  return bytes ?? toBytes(body, "A binary body");
+}
+
+/** From the body to its form in JSON, base64 only where bytes need it. */
+export function encodeBody(body: string | Buffer): { readonly body: string; readonly encoding: string } {
+  if (typeof body === "string") return { body, encoding: "" };
+  const characters = body.toString("latin1");
+  if (PRINTABLE.test(characters)) return { body: characters, encoding: "" };
+  return { body: body.toString("base64"), encoding: "base64" };
+}
+
+function toBytes(characters: string, what: string): Buffer {
+  const wide = WIDE.exec(characters);
+  if (wide) {
+    const point = characters.codePointAt(wide.index) ?? 0;
+    throw bad(
+      `${what} has one byte a character, got U+${point.toString(16).toUpperCase().padStart(4, "0")} at ${wide.index}`,
+    );
+  }
+  return Buffer.from(characters, "latin1");
+}

@@ -1,0 +1,102 @@
+import { decodeBody, encodeBody } from "./encoding.js";
+import { parseJson, type MessageJson } from "./json.js";
+
+/** Header fields by name; names and values are any strings. */
+export type Header = Record<string, string>;
+
+/**
+ * A message: header fields and a body, which is text (a string) or binary (a Buffer).
+ * Counterpart: Messaging::Message.
+ *
+ * @example
+ * const message = new Message({ header: { destination: "/queue/app.data" }, body: "hello" });
+ * Message.deserialize(message.serialize()).body; // "hello"
+ */
+export class Message {
+  /** Without a prototype: a field may be called `constructor` or `__proto__`. */
+  header: Header;
+  body: string | Buffer;
+
+  constructor(fields: { readonly header?: Readonly<Header>; readonly body?: string | Uint8Array } = {}) {
+    const { header, body = "" } = fields;
+    this.header = Object.assign(Object.create(null) as Header, header);
+    this.body = typeof body === "string" || Buffer.isBuffer(body) ? body : Buffer.from(body);
+  }
+
+  /** Whether the body is text. */
+  get isText(): boolean {
+    return typeof this.body === "string";
+  }
+
+  /** 1 + the length of the body + 2 + the lengths of name and value for each header field, in characters. */
+  get size(): number {
+    let size = 1 + this.body.length;
+    for (const [name, value] of Object.entries(this.header)) size += 2 + name.length + value.length;
+    return size;
+  }
+
+  /** A message with the same content that shares nothing with this one. */
+  copy(): Message {
+    const { header, body } = this;
+    return new Message({ header, body: typeof body === "string" ? body : Buffer.from(body) });
+  }
+
+  /**
+   * The JSON form, as an object. Counterpart: jsonify().
+   * @throws TypeError if a string holds half of a surrogate pair, which no encoding can hold
+   */
+  jsonify(): MessageJson {
+    const { header } = this;
+    const { body, encoding } = encodeBody(this.body);
+    let hasHeader = false;
+    for (const name in header) {
+      hasHeader = true;
+      demandText(name, name);
+      demandText(header[name], name);
+    }
+    if (this.isText) demandText(body, "the body");
+    return {
+      ...(hasHeader && { header }),
+      ...(this.isText && { text: true }),
+      ...(encoding !== "" && { encoding }),
+      ...(body !== "" && { body }),
+    };
+  }
+
+  /** The JSON form, as a string. Counterpart: stringify(). */
+  stringify(): string {
+    return JSON.stringify(this.jsonify());
+  }
+
+  /** The JSON form, as bytes in UTF-8. Counterpart: serialize(). */
+  serialize(): Buffer {
+    return Buffer.from(this.stringify(), "utf8");
+  }
+
+  /**
+   * From the JSON form, as `parseJson` has checked it.
+   * @throws MessageError MESSAGE_BAD_ENCODING
+   */
+  static dejsonify(json: MessageJson): Message {
+    const { header, body = "", text = false, encoding = "" } = json;
+    return new Message({ ...(header && { header }), body: decodeBody(body, encoding, text) });
+  }
+
+  /** The inverse of `stringify`. @throws MessageError MESSAGE_BAD_JSON, MESSAGE_BAD_ENCODING */
+  static destringify(json: string): Message {
+    return Message.dejsonify(parseJson(json));
+  }
+
+  /** The inverse of `serialize`. @throws MessageError MESSAGE_BAD_JSON, MESSAGE_BAD_ENCODING */
+  static deserialize(bytes: Uint8Array): Message {
+    return Message.dejsonify(parseJson(bytes));
+  }
+}
+
+function demandText(value: unknown, what: string): void {
+  if (typeof value !== "string") {
+    throw new TypeError(`Expected header ${JSON.stringify(what)} to be a string, got ${typeof value}`);
+  }
+  if (!value.isWellFormed())
+    throw new TypeError(`Expected ${what} to be Unicode text, got half of a surrogate pair`);
+}
