@@ -1,0 +1,273 @@
+import net from "node:net";
+import { BrokerError, type Header } from "@spoolwire/message";
+import { quote } from "./errors.js";
+import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
+import { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
+import type { FrameLimits } from "./parser.js";
+import { formatUri, type BrokerUri } from "./uri.js";
+import { Wire } from "./wire.js";
+
+export interface ConnectionOptions {
+  readonly uri: BrokerUri;
+  readonly login?: string;
+  readonly passcode?: string;
+  /** More headers for CONNECT, such as `host` or `client-id`; `accept-version` narrows the versions. */
+  readonly headers?: Readonly<Header>;
+  /** What we offer (default: no heart-beats). */
+  readonly heartBeat?: HeartBeat;
+  /** How long the way to CONNECTED may take, milliseconds (default 60,000). */
+  readonly timeoutMs?: number;
+  readonly limits?: FrameLimits;
+  /** A MESSAGE came. */
+  readonly onMessage?: (frame: ReceivedFrame) => void;
+  /** The connection is over: called exactly once, with an error unless `close` was called before. */
+  readonly onClosed?: (error?: Error) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Called once: the broker has confirmed, or never will. */
+export type Confirmed = (error?: Error) => void;
+
+/**
+ * A client's connection to a STOMP broker.
+ *
+ * What was sent with `request` is confirmed in any order, or fails when the connection ends, with the
+ * error that ended it: then it is not known whether the broker has it.
+ *
+ * @example
+ * const connection = await StompConnection.open({ uri: parseUri("stomp://localhost:61613") });
+ * await connection.confirm({ command: "SEND", headers: { destination: "/queue/a" }, body: "hello" });
+ * await connection.close();
+ */
+export class StompConnection {
+  /** The headers of CONNECTED: `server` and `session` tell which broker this is. */
+  headers: Readonly<Header> = {};
+  readonly #options: ConnectionOptions;
+  readonly #wire: Wire;
+  readonly #receipts = new Map<string, Confirmed>();
+  #lastReceipt = 0;
+  #connected: Confirmed | undefined;
+  #closed = false;
+  #closing: (() => void) | undefined;
+
+  /**
+   * Connect, log in and agree on a version.
+   * @throws BrokerError BROKER_CONNECT, BROKER_AUTH, BROKER_REJECTED, BROKER_TIMEOUT, BROKER_PROTOCOL
+   */
+  static async open(options: ConnectionOptions): Promise<StompConnection> {
+    const { uri, timeoutMs = 60_000, signal } = options;
+    signal?.throwIfAborted();
+    const socket = net.connect({ host: uri.host, port: uri.port });
+    const connection = await new Promise<StompConnection>((resolve, reject) => {
+      const late = () =>
+        socket.destroy(
+          new BrokerError("BROKER_TIMEOUT", `${formatUri(uri)} did not answer within ${timeoutMs / 1000} s`),
+        );
+      const timer = setTimeout(late, timeoutMs);
+      const aborted = () => socket.destroy(signal?.reason as Error);
+      signal?.addEventListener("abort", aborted, { once: true });
+      const done = (error?: Error) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", aborted);
+        socket.off("error", failed);
+        if (error) {
+          socket.destroy();
+          reject(explain(error, uri));
+        } else resolve(opening);
+      };
+      const failed = (error: Error) => done(error);
+      socket.on("error", failed);
+      const opening = new StompConnection(socket, options, done);
+    });
+    return connection;
+  }
+
+  private constructor(socket: net.Socket, options: ConnectionOptions, connected: Confirmed) {
+    this.#options = options;
+    this.#connected = connected;
+    this.#wire = new Wire(
+      socket,
+      { onFrame: (frame) => this.#receive(frame), onClosed: (error) => this.#close(error) },
+      options.limits,
+    );
+    const { login, passcode, headers, heartBeat = noHeartBeat } = options;
+    this.#wire.send({
+      command: "CONNECT",
+      headers: {
+        "accept-version": versions.join(","),
+        "heart-beat": formatHeartBeat(heartBeat),
+        ...(login !== undefined && { login }),
+        ...(passcode !== undefined && { passcode }),
+        ...headers,
+      },
+      body: "",
+    });
+  }
+
+  get version(): Version {
+    return this.#wire.version;
+  }
+
+  /** Send a frame. False: the sender should await `drained` before the next. */
+  send(frame: Frame): boolean {
+    return this.#wire.send(frame);
+  }
+
+  /** Send a frame with a receipt, and call back once the broker has confirmed it. As `send` otherwise. */
+  request(frame: Frame, confirmed: Confirmed): boolean {
+    const receipt = String(++this.#lastReceipt);
+    if (this.#closed) {
+      confirmed(new BrokerError("BROKER_CLOSED", "The connection has ended"));
+      return true;
+    }
+    const hasRoom = this.#wire.send({ ...frame, headers: { ...frame.headers, receipt } });
+    this.#receipts.set(receipt, confirmed);
+    return hasRoom;
+  }
+
+  /** As `request`, as a promise. @throws BrokerError, BROKER_TIMEOUT after `timeoutMs` (default 60,000) */
+  async confirm(frame: Frame, timeoutMs = 60_000): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(
+          new BrokerError("BROKER_TIMEOUT", `No receipt for ${frame.command} within ${timeoutMs / 1000} s`),
+        );
+      }, timeoutMs);
+      this.request(frame, (error) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  /** Resolves when there is room for more frames, or the connection is over. */
+  drained(): Promise<void> {
+    return this.#wire.drained();
+  }
+
+  /** Stop reading; no MESSAGE comes after those that are here already. */
+  pause(): void {
+    this.#wire.pause();
+  }
+
+  resume(): void {
+    this.#wire.resume();
+  }
+
+  /**
+   * Say goodbye, wait until the broker has seen all that was sent before, and close. May be called twice.
+   * A broker that does not answer within `timeoutMs` (default 60,000) is left: the promise still resolves,
+   * to false. Requests that are not confirmed by then fail.
+   */
+  async close(timeoutMs = 60_000): Promise<boolean> {
+    if (this.#closed) return false;
+    const closed = new Promise<void>((resolve) => (this.#closing = resolve));
+    this.resume();
+    let confirmed = true;
+    try {
+      await this.confirm({ command: "DISCONNECT", headers: {}, body: "" }, timeoutMs);
+      this.#wire.end();
+    } catch {
+      // The connection ended first, or the broker is stuck: either way there is nothing left to say.
+      confirmed = false;
+      this.#wire.destroy();
+    }
+    await closed;
+    return confirmed;
+  }
+
+  /** Close at once, without a word. */
+  destroy(error?: Error): void {
+    this.#wire.destroy(error);
+  }
+
+  #receive(frame: ReceivedFrame): void {
+    switch (frame.command) {
+      case "MESSAGE":
+        this.#options.onMessage?.(frame);
+        break;
+      case "RECEIPT":
+        this.#settle(frame.headers["receipt-id"]);
+        break;
+      case "ERROR":
+        this.#reject(frame);
+        break;
+      case "CONNECTED":
+        this.#start(frame);
+        break;
+      default:
+        throw new BrokerError("BROKER_PROTOCOL", `Unexpected frame ${frame.command}`);
+    }
+  }
+
+  #start(frame: ReceivedFrame): void {
+    const version = (frame.headers.version ?? "1.0") as Version;
+    if (!versions.includes(version)) {
+      throw new BrokerError(
+        "BROKER_PROTOCOL",
+        `Expected STOMP ${versions.join(", ")}, got version "${quote(version)}"`,
+      );
+    }
+    this.#wire.version = version;
+    this.headers = frame.headers;
+    const { heartBeat = noHeartBeat } = this.#options;
+    this.#wire.startHeart(negotiate(heartBeat, parseHeartBeat(frame.headers["heart-beat"])));
+    this.#connected?.();
+    this.#connected = undefined;
+  }
+
+  /** A receipt that nobody waits for (a second one, or one that timed out) changes nothing. */
+  #settle(receipt: string | undefined, error?: Error): boolean {
+    const confirmed = receipt === undefined ? undefined : this.#receipts.get(receipt);
+    if (receipt === undefined || !confirmed) return false;
+    this.#receipts.delete(receipt);
+    confirmed(error);
+    return true;
+  }
+
+  #reject(frame: ReceivedFrame): void {
+    const words =
+      quote(`${frame.headers.message ?? ""} ${frame.body.toString("utf8", 0, 300)}`) || "no reason given";
+    if (this.#connected) {
+      const isAuth = /access|auth|log ?in|password|passcode|credential|user/i.test(words);
+      throw new BrokerError(
+        isAuth ? "BROKER_AUTH" : "BROKER_REJECTED",
+        `The broker refuses the connection: ${words}`,
+      );
+    }
+    const error = new BrokerError("BROKER_REJECTED", `The broker refuses: ${words}`);
+    // Without a receipt-id nobody can tell which frame is meant, so none may count as taken.
+    if (!this.#settle(frame.headers["receipt-id"], error)) throw error;
+  }
+
+  #close(error?: Error): void {
+    this.#closed = true;
+    const why = error ?? new BrokerError("BROKER_CLOSED", "The connection was closed");
+    this.#connected?.(why);
+    const receipts = [...this.#receipts.values()];
+    this.#receipts.clear();
+    for (const confirmed of receipts) confirmed(why);
+    if (!this.#connected) this.#options.onClosed?.(error);
+    this.#closing?.();
+  }
+}
+
+/** What a failed attempt means, naming the broker. */
+function explain(error: Error, uri: BrokerUri): Error {
+  if (error.name === "AbortError") return error;
+  const where = formatUri(uri);
+  if (error instanceof BrokerError && error.code !== "BROKER_CLOSED") {
+    const { code, canRetry } = error;
+    return error.message.startsWith(where)
+      ? error
+      : new BrokerError(code, `${where}: ${error.message}`, { canRetry, cause: error });
+  }
+  return new BrokerError(
+    "BROKER_CONNECT",
+    `Cannot connect to ${where}: ${error.message || (error as NodeJS.ErrnoException).code}`,
+    {
+      cause: error,
+    },
+  );
+}
