@@ -62,8 +62,7 @@ export function toFrame(message: Message): Frame {
   for (const name in message.header) {
     if (!NOT_SENT.has(name)) headers[name] = message.header[name] ?? "";
   }
-  if (!headers.destination)
-    throw protocolError("A message to be sent needs a destination header, got none");
+  if (!headers.destination) throw protocolError("A message to be sent needs a destination header, got none");
   return { command: "SEND", headers, body: encode(message.body, headers) };
 }
 
