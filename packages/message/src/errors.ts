@@ -3,7 +3,9 @@ export type MessageErrorCode =
   /** Not the JSON form of a message. */
   | "MESSAGE_BAD_JSON"
   /** The body does not decode as its encoding says. */
-  | "MESSAGE_BAD_ENCODING";
+  | "MESSAGE_BAD_ENCODING"
+  /** Cannot be said in the protocol that it is to be sent with. */
+  | "MESSAGE_NOT_SENDABLE";
 
 /** Bytes that are no message; the text says what was expected and what came. */
 export class MessageError extends Error {

@@ -1,1 +1,16 @@
-export {};
+export { parseCredential, type Credential } from "./credential.js";
+export { ConfigError } from "./errors.js";
+export { ExitStatus, exitStatusOf } from "./exit.js";
+export { createLogger, type Logger } from "./log.js";
+export {
+  checkValues,
+  exactlyOne,
+  excludes,
+  requires,
+  type GivenOption,
+  type OptionEntry,
+  type OptionValues,
+  type Relation,
+} from "./options.js";
+export { runProgram, standardOptions, type Invocation, type ProgramSpec } from "./program.js";
+export { parseProperties, type Properties } from "./properties.js";

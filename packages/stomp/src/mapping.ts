@@ -1,5 +1,4 @@
-import { Message, type Header } from "@spoolwire/message";
-import { protocolError } from "./errors.js";
+import { Message, MessageError, type Header } from "@spoolwire/message";
 import type { Frame, ReceivedFrame } from "./frame.js";
 
 /**
@@ -55,14 +54,14 @@ function decode(bytes: Buffer, encoding: BufferEncoding): string | undefined {
 
 /**
  * The SEND frame of a message.
- * @throws BrokerError BROKER_PROTOCOL without a destination, or if body and content type contradict each other
+ * @throws MessageError MESSAGE_NOT_SENDABLE without a destination, or if body and content type contradict each other
  */
 export function toFrame(message: Message): Frame {
   const headers = Object.create(null) as Header;
   for (const name in message.header) {
     if (!NOT_SENT.has(name)) headers[name] = message.header[name] ?? "";
   }
-  if (!headers.destination) throw protocolError("A message to be sent needs a destination header, got none");
+  if (!headers.destination) throw notSendable("A message to be sent needs a destination header, got none");
   return { command: "SEND", headers, body: encode(message.body, headers) };
 }
 
@@ -76,10 +75,12 @@ function encode(body: string | Buffer, headers: Header): string | Buffer {
   if (contentType === undefined) headers["content-type"] = "text/unknown";
   else if (!encoding) throw contradiction("text", contentType);
   if (encoding !== "latin1") return body;
-  if (/[^\0-\xff]/.test(body)) throw protocolError(`The body has characters that ${contentType} has not`);
+  if (/[^\0-\xff]/.test(body)) throw notSendable(`The body has characters that ${contentType} has not`);
   return Buffer.from(body, "latin1");
 }
 
 function contradiction(kind: string, contentType: string | undefined): Error {
-  return protocolError(`A ${kind} body contradicts its content-type ${JSON.stringify(contentType)}`);
+  return notSendable(`A ${kind} body contradicts its content-type ${JSON.stringify(contentType)}`);
 }
+
+const notSendable = (message: string) => new MessageError("MESSAGE_NOT_SENDABLE", message);

@@ -1,1 +1,15 @@
-export {};
+export {
+  runAgent,
+  type AgentSpec,
+  type BrokerOptions,
+  type BrokerSourceOptions,
+  type Protocol,
+} from "./agent.js";
+export { TransferError } from "./errors.js";
+export { agentOptions, agentRelations } from "./options.js";
+export { QueueSink } from "./queue-sink.js";
+export { QueueSource, type QueueSourceOptions } from "./queue-source.js";
+export { describeReport, type TransferReport } from "./report.js";
+export type { Settle, Sink } from "./sink.js";
+export type { Arrival, Source, Ticket } from "./source.js";
+export { Transfer, type TransferOptions } from "./transfer.js";

@@ -1,0 +1,169 @@
+import { openMessageQueue, type MessageQueue, type MessageQueueOptions } from "@spoolwire/message";
+import {
+  ConfigError,
+  ExitStatus,
+  parseCredential,
+  runProgram,
+  type Credential,
+  type Logger,
+  type OptionValues,
+  type Properties,
+} from "@spoolwire/program";
+import { agentOptions, agentRelations } from "./options.js";
+import { QueueSink } from "./queue-sink.js";
+import { QueueSource } from "./queue-source.js";
+import { describeReport } from "./report.js";
+import type { Sink } from "./sink.js";
+import type { Source } from "./source.js";
+import { Transfer } from "./transfer.js";
+
+type Values = OptionValues<typeof agentOptions>;
+
+/** What a broker's side of an agent is told. */
+export interface BrokerOptions {
+  readonly uri: string;
+  readonly credential: Credential;
+  /** More headers or properties of the connection. */
+  readonly connect: Properties;
+  /** Which broker it is, if the user said so. */
+  readonly type: string | undefined;
+  readonly reliable: boolean;
+  /** What we offer, seconds; undefined: no heart-beats. */
+  readonly heartBeat: { readonly client: number; readonly server: number } | undefined;
+  /** Seconds. */
+  readonly timeoutConnect: number;
+  /** Seconds. */
+  readonly timeoutDisconnect: number;
+  readonly log: Logger;
+}
+
+export interface BrokerSourceOptions extends BrokerOptions {
+  /** At least one. */
+  readonly subscriptions: readonly Properties[];
+  /** Most messages that the broker sends ahead; undefined: as the broker likes. */
+  readonly prefetch: number | undefined;
+}
+
+/** One way to talk to brokers: what an agent adds to the loop and the queues. */
+export interface Protocol {
+  /** The URI schemes that it speaks. */
+  readonly schemes: readonly string[];
+  /** @throws ConfigError or TypeError if the options make no sense to it */
+  openSource(options: BrokerSourceOptions): Source;
+  /** @throws ConfigError or TypeError if the options make no sense to it */
+  openSink(options: BrokerOptions): Sink;
+}
+
+export interface AgentSpec {
+  readonly name: string;
+  readonly version: string;
+  readonly summary: string;
+  readonly protocols: readonly Protocol[];
+}
+
+/** Run a transfer agent's command line. @returns the exit status */
+export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<number> {
+  const { protocols, ...program } = spec;
+  return runProgram(
+    { ...program, options: agentOptions, relations: agentRelations },
+    argv,
+    async ({ options, log, signal }) => {
+      const source = openSource(options, protocols, log);
+      const sink = openSink(options, protocols, log);
+      const transfer = new Transfer(source, sink, log, {
+        window: options.window ?? 0,
+        count: options.count ?? 0,
+        duration: options.duration,
+        inactivity: options["timeout-inactivity"],
+        linger: options["timeout-linger"],
+        lazy: options.lazy ?? false,
+      });
+      try {
+        await transfer.run(signal);
+      } finally {
+        if (options.statistics) for (const line of describeReport(transfer.report)) log.info(line);
+      }
+      return transfer.report.rejected > 0 ? ExitStatus.dataError : ExitStatus.ok;
+    },
+  );
+}
+
+function openSource(values: Values, protocols: readonly Protocol[], log: Logger): Source {
+  const queue = values["incoming-queue"];
+  if (queue) {
+    const options = queueOptions(queue, "--incoming-queue");
+    // An agent that loops may be started before the application's first message; one that does not has
+    // nothing to do without a queue, and its path is most likely misspelt.
+    const opened = open({ ...options, create: values.loop ?? false }, "--incoming-queue");
+    return new QueueSource(opened, log, {
+      loop: values.loop ?? false,
+      remove: values.remove ?? false,
+      ...(options.maxlock !== undefined && { maxlock: options.maxlock }),
+    });
+  }
+  const { reliable, count, prefetch, subscribe = [] } = values;
+  const side = brokerSide("incoming", values, protocols, log);
+  return side.protocol.openSource({
+    ...side.options,
+    subscriptions: subscribe,
+    prefetch: prefetch ?? (reliable && count ? Math.min(count, 100) : undefined),
+  });
+}
+
+function openSink(values: Values, protocols: readonly Protocol[], log: Logger): Sink {
+  const queue = values["outgoing-queue"];
+  if (queue) return new QueueSink(open(queueOptions(queue, "--outgoing-queue"), "--outgoing-queue"));
+  const side = brokerSide("outgoing", values, protocols, log);
+  return side.protocol.openSink(side.options);
+}
+
+function brokerSide(
+  side: "incoming" | "outgoing",
+  values: Values,
+  protocols: readonly Protocol[],
+  log: Logger,
+): { protocol: Protocol; options: BrokerOptions } {
+  const uri = values[`${side}-broker-uri`] ?? "";
+  const scheme = uri.slice(0, Math.max(0, uri.indexOf(":")));
+  const protocol = protocols.find(({ schemes }) => schemes.includes(scheme));
+  if (!protocol) {
+    const known = protocols.flatMap(({ schemes }) => schemes).map((name) => `${name}://`);
+    throw new ConfigError(`Expected --${side}-broker-uri to start with ${known.join(", ")}, got "${scheme}"`);
+  }
+  const credentials = (values[`${side}-broker-auth`] ?? []).map(parseCredential);
+  if (credentials.length > 1)
+    throw new ConfigError(`Expected one --${side}-broker-auth, got ${credentials.length}`);
+  const options = {
+    uri,
+    credential: credentials[0] ?? { scheme: "none" as const },
+    connect: values[`${side}-broker-connect`] ?? {},
+    type: values[`${side}-broker-type`],
+    reliable: values.reliable ?? false,
+    heartBeat: values["heart-beat"]
+      ? { client: values["timeout-client"], server: values["timeout-server"] }
+      : undefined,
+    timeoutConnect: values["timeout-connect"],
+    timeoutDisconnect: values["timeout-disconnect"],
+    log,
+  };
+  return { protocol, options };
+}
+
+/** A queue's options as they are written on a command line: all text. */
+function queueOptions(properties: Properties, what: string): MessageQueueOptions {
+  if (properties.path === undefined) throw new ConfigError(`Expected ${what} to have path=DIRECTORY`);
+  const typed = Object.entries(properties).map(([key, value]) => {
+    if (key === "path" || key === "type" || !/^\d+$/.test(value)) return [key, value] as const;
+    return [key, Number.parseInt(value, key === "umask" ? 8 : 10)] as const;
+  });
+  return Object.fromEntries(typed);
+}
+
+function open(options: MessageQueueOptions, what: string): MessageQueue {
+  try {
+    return openMessageQueue(options);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new ConfigError(`${what}: ${error.message}`, { cause: error });
+  }
+}

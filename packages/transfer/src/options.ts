@@ -1,0 +1,106 @@
+import { exactlyOne, requires, type OptionEntry, type Relation } from "@spoolwire/program";
+
+const uri = "where the broker is, as stomp://HOST:PORT";
+const auth = "how to log in: none, `plain name=N pass=P`, or file=PATH that holds it";
+const connect = "more headers for the connection, such as host=VHOST";
+const type = "which broker it is, if it cannot be guessed: ActiveMQ, Apollo, Artemis, RabbitMQ, Spoolwire";
+const queue = "path=DIRECTORY, type=DQS, and the queue's own options (granularity, maxlock, maxtemp, umask)";
+
+/** The options of every transfer agent. */
+export const agentOptions = [
+  { name: "incoming-broker-uri", type: "string", value: "URI", help: `receive: ${uri}` },
+  { name: "incoming-broker-auth", type: "string", many: true, value: "CREDENTIAL", help: auth },
+  { name: "incoming-broker-connect", type: "properties", help: connect },
+  { name: "incoming-broker-type", type: "string", value: "TYPE", help: type },
+  { name: "incoming-queue", type: "properties", help: `send from a queue: ${queue}` },
+  { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}` },
+  { name: "outgoing-broker-auth", type: "string", many: true, value: "CREDENTIAL", help: auth },
+  { name: "outgoing-broker-connect", type: "properties", help: connect },
+  { name: "outgoing-broker-type", type: "string", value: "TYPE", help: type },
+  { name: "outgoing-queue", type: "properties", help: `receive into a queue: ${queue}` },
+  {
+    name: "subscribe",
+    type: "properties",
+    many: true,
+    help: "what to receive: destination=NAME and more headers",
+  },
+  { name: "prefetch", type: "integer", value: "N", help: "most messages that the broker sends ahead" },
+  {
+    name: "reliable",
+    type: "boolean",
+    help: "acknowledge a message only when the other side has confirmed it",
+  },
+  { name: "window", type: "integer", value: "N", help: "most messages not yet confirmed (0: no limit)" },
+  { name: "count", type: "integer", short: "c", value: "N", help: "stop after N messages" },
+  { name: "duration", type: "number", value: "SECONDS", help: "stop after so long" },
+  { name: "loop", type: "boolean", help: "incoming queue: wait for more at its end instead of stopping" },
+  {
+    name: "remove",
+    type: "boolean",
+    help: "incoming queue: remove what was processed instead of unlocking it",
+  },
+  { name: "lazy", type: "boolean", help: "open the outgoing side only when there is a message" },
+  { name: "heart-beat", type: "boolean", help: "agree on heart-beats with the brokers" },
+  {
+    name: "timeout-client",
+    type: "number",
+    value: "SECONDS",
+    default: 40,
+    help: "heart-beats: how often we can send",
+  },
+  {
+    name: "timeout-server",
+    type: "number",
+    value: "SECONDS",
+    default: 10,
+    help: "heart-beats: how often the broker should",
+  },
+  {
+    name: "timeout-connect",
+    type: "number",
+    value: "SECONDS",
+    default: 60,
+    help: "most time to connect and log in",
+  },
+  {
+    name: "timeout-disconnect",
+    type: "number",
+    value: "SECONDS",
+    default: 60,
+    help: "most time to say goodbye",
+  },
+  {
+    name: "timeout-inactivity",
+    type: "number",
+    value: "SECONDS",
+    help: "stop when nothing came for so long",
+  },
+  {
+    name: "timeout-linger",
+    type: "number",
+    value: "SECONDS",
+    default: 60,
+    help: "when stopping, most time for confirmations",
+  },
+  {
+    name: "statistics",
+    type: "boolean",
+    short: "s",
+    help: "tell how many messages were processed, and how fast",
+  },
+] as const satisfies readonly OptionEntry[];
+
+export const agentRelations: readonly Relation[] = [
+  exactlyOne("incoming-broker-uri", "incoming-queue"),
+  exactlyOne("outgoing-broker-uri", "outgoing-queue"),
+  ...["auth", "connect", "type"].flatMap((what) => [
+    requires(`incoming-broker-${what}`, "incoming-broker-uri"),
+    requires(`outgoing-broker-${what}`, "outgoing-broker-uri"),
+  ]),
+  requires("incoming-broker-uri", "subscribe"),
+  requires("subscribe", "incoming-broker-uri"),
+  requires("prefetch", "incoming-broker-uri"),
+  requires("loop", "incoming-queue"),
+  requires("remove", "incoming-queue"),
+  requires("heart-beat", "incoming-broker-uri", "outgoing-broker-uri"),
+];

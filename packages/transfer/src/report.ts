@@ -1,0 +1,25 @@
+/** What a transfer did. */
+export interface TransferReport {
+  /** Messages taken from the source. */
+  received: number;
+  /** Messages that the sink has made safe, and that the source has forgotten. */
+  confirmed: number;
+  /** Messages that cannot be read, or not be sent; they are still at the source. */
+  rejected: number;
+  /** The sizes of the messages taken, characters and bytes added up as `Message.size` does. */
+  bytes: number;
+  /** How long it took. */
+  seconds: number;
+}
+
+/** The statistics, worded as the original agents do. */
+export function describeReport({ received, bytes, seconds }: TransferReport): string[] {
+  if (received === 0) return ["processed no messages"];
+  if (received === 1) return ["processed only 1 message"];
+  const rate = (amount: number) => (amount / Math.max(seconds, 0.001)).toFixed(3);
+  return [
+    `processed ${received} messages in ${seconds.toFixed(3)} seconds (${rate(received / 1000)} k msg/sec)`,
+    `throughput is around ${rate(bytes / 1e6)} MB/second`,
+    `average message size is around ${Math.round(bytes / received)} bytes`,
+  ];
+}

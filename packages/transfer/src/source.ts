@@ -1,0 +1,53 @@
+import type { Message } from "@spoolwire/message";
+
+/** What a source wants back to know which message is meant; it says nothing to anybody else. */
+export type Ticket = unknown;
+
+/** What a source has when it is asked for the next message. */
+export type Arrival =
+  | { readonly kind: "message"; readonly message: Message; readonly ticket: Ticket }
+  /** A message that cannot be read; the loop tells of it and rejects it. */
+  | { readonly kind: "malformed"; readonly error: Error; readonly ticket: Ticket }
+  /** Nothing now; more may come. */
+  | { readonly kind: "none" }
+  /** Nothing more will come. */
+  | { readonly kind: "end" };
+
+/**
+ * Where messages come from.
+ *
+ * Each message is handed out once, with a ticket. It stays the source's own until `ack`: whatever happens
+ * before, a crash included, it is handed out again, by this source or by another one.
+ */
+export interface Source {
+  /** For the log: what and where, without secrets. */
+  readonly name: string;
+
+  /** Get ready. Called once, before all else. */
+  start(signal: AbortSignal): Promise<void>;
+
+  /**
+   * The next message. Waits for one no longer than `waitMs`, then answers "none"; answers at once, without
+   * a promise, if it can. Never called again before it has answered, nor after "end".
+   * A failure of the source is thrown here, after the messages that came before it.
+   */
+  next(waitMs: number): Arrival | Promise<Arrival>;
+
+  /** Make a `next` that waits answer "none" now. */
+  wake(): void;
+
+  /** The message is safe elsewhere: forget it. At most once a ticket; after a failure it may have no effect. */
+  ack(ticket: Ticket): void;
+
+  /** The message was not taken: put it back. At most once a ticket, instead of `ack`. */
+  release(ticket: Ticket): void;
+
+  /** The message can never be taken: put it aside, so that it stays and is not handed out again by us. */
+  reject(ticket: Ticket): void;
+
+  /**
+   * Finish: when it resolves, every `ack` has had its effect. Messages neither acknowledged nor released
+   * go back. Called once, also after a failure and after a `start` that failed.
+   */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,233 @@
+import { MessageError, type Message } from "@spoolwire/message";
+import type { Logger } from "@spoolwire/program";
+import { TransferError } from "./errors.js";
+import type { TransferReport } from "./report.js";
+import type { Sink } from "./sink.js";
+import type { Source, Ticket } from "./source.js";
+
+export interface TransferOptions {
+  /** Most messages taken from the source and not yet settled (default 0: as many as come). */
+  readonly window?: number;
+  /** Stop after so many messages (default 0: never). */
+  readonly count?: number;
+  /** Stop after so many seconds (default: never). */
+  readonly duration?: number | undefined;
+  /** Stop when no message came for so many seconds (default: never). */
+  readonly inactivity?: number | undefined;
+  /** When stopping, wait so many seconds for what is not confirmed yet (default 60). */
+  readonly linger?: number;
+  /** Start the sink when the first message is there (default false). */
+  readonly lazy?: boolean;
+}
+
+/** How long the loop works without a pause before sockets and timers have their turn, milliseconds. */
+const SLICE_MS = 10;
+
+/** How long the loop waits for a message before it looks at the clock, milliseconds. */
+const WAIT_MS = 1000;
+
+/**
+ * Moves messages from a source to a sink: the one loop, whatever is on either side.
+ *
+ * A message is acknowledged at the source only when the sink has settled it, so that it is always in one
+ * of the two places; after a crash it may be in both. At the end everything not settled is released.
+ */
+export class Transfer {
+  readonly report: TransferReport = { received: 0, confirmed: 0, rejected: 0, bytes: 0, seconds: 0 };
+  readonly #source: Source;
+  readonly #sink: Sink;
+  readonly #log: Logger;
+  readonly #options: TransferOptions;
+  readonly #pending = new Set<Ticket>();
+  #failure: { readonly error: unknown } | undefined;
+  #stopping = false;
+  #finished = false;
+  #sinkStarted = false;
+  #wake: () => void = () => undefined;
+
+  constructor(source: Source, sink: Sink, log: Logger, options: TransferOptions = {}) {
+    this.#source = source;
+    this.#sink = sink;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /**
+   * Run until the source ends, a limit is reached, or `signal` is aborted.
+   * @throws the first failure of source or sink; TransferError TRANSFER_PENDING if messages were left
+   * unconfirmed. By then everything is released and both sides are stopped.
+   */
+  async run(signal: AbortSignal): Promise<TransferReport> {
+    const started = performance.now();
+    const stop = () => this.#stop();
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    try {
+      await this.#start(signal);
+      await this.#move(started, signal);
+      await this.#linger();
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#finish();
+    signal.removeEventListener("abort", stop);
+    this.report.seconds = (performance.now() - started) / 1000;
+    if (this.#failure) throw this.#failure.error;
+    return this.report;
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    try {
+      // The sink first: a source that delivers at once should find it ready.
+      if (!this.#options.lazy) await this.#startSink(signal);
+      await this.#source.start(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #startSink(signal: AbortSignal): Promise<void> {
+    this.#sinkStarted = true;
+    await this.#sink.start(signal);
+    this.#log.debug(`${this.#sink.name} is ready`);
+  }
+
+  async #move(started: number, signal: AbortSignal): Promise<void> {
+    const { window = 0, count = 0, duration = Infinity, inactivity = Infinity } = this.#options;
+    const deadline = started + duration * 1000;
+    let lastArrival = performance.now();
+    let slice = lastArrival + SLICE_MS;
+    while (!this.#stopping && !this.#failure) {
+      const now = performance.now();
+      const quiet = lastArrival + inactivity * 1000;
+      if (now >= deadline || now >= quiet) break;
+      if (count > 0 && this.report.received >= count) break;
+      if (now >= slice) {
+        await new Promise(setImmediate);
+        slice = performance.now() + SLICE_MS;
+        continue;
+      }
+      const patience = Math.min(WAIT_MS, deadline - now, quiet - now);
+      if (window > 0 && this.#pending.size >= window) {
+        await this.#sleep(patience);
+        // A sink that is slow to confirm does not make the source inactive.
+        lastArrival = performance.now();
+        continue;
+      }
+      let arrival = this.#source.next(patience);
+      if (arrival instanceof Promise) {
+        arrival = await arrival;
+        slice = performance.now() + SLICE_MS;
+      }
+      if (arrival.kind === "end") break;
+      if (arrival.kind === "none") continue;
+      if (arrival.kind === "malformed") {
+        this.#reject(arrival.ticket, arrival.error);
+        continue;
+      }
+      lastArrival = performance.now();
+      this.report.received++;
+      this.report.bytes += arrival.message.size;
+      const { ticket } = arrival;
+      this.#pending.add(ticket);
+      if (!this.#sinkStarted) await this.#startSink(signal);
+      const room = this.#send(arrival.message, ticket);
+      if (room) {
+        await this.#sleep(deadline - now, room);
+        lastArrival = performance.now();
+      }
+    }
+  }
+
+  #send(message: Message, ticket: Ticket): Promise<void> | undefined {
+    try {
+      return this.#sink.send(message, (error) => this.#settle(ticket, error));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      this.#pending.delete(ticket);
+      this.#reject(ticket, error);
+      return undefined;
+    }
+  }
+
+  /** One bad message never stops the others. */
+  #reject(ticket: Ticket, error: Error): void {
+    this.report.rejected++;
+    this.#source.reject(ticket);
+    this.#log.error(`${this.#source.name}: ${error.message}; the message stays where it is`);
+  }
+
+  #settle(ticket: Ticket, error?: Error): void {
+    // What was released when the run ended may be delivered again: acknowledging it now would lose it.
+    if (this.#finished || !this.#pending.has(ticket)) return;
+    if (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#pending.delete(ticket);
+    try {
+      this.#source.ack(ticket);
+      this.report.confirmed++;
+    } catch (failure) {
+      this.#fail(failure);
+    }
+    this.#wake();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake();
+    this.#source.wake();
+  }
+
+  #stop(): void {
+    this.#stopping = true;
+    this.#wake();
+    this.#source.wake();
+  }
+
+  /** Wait until `ms` are over, `room` is done, the run fails or stops; without `room`, until one is settled. */
+  async #sleep(ms: number, room?: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        if (ms < 2 ** 31) timer = setTimeout(resolve, Math.max(0, ms));
+        this.#wake = () => {
+          if (!room || this.#failure || this.#stopping) resolve();
+        };
+        room?.then(resolve, reject);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#wake = () => undefined;
+    }
+  }
+
+  async #linger(): Promise<void> {
+    const { linger = 60 } = this.#options;
+    const deadline = performance.now() + linger * 1000;
+    while (this.#pending.size > 0 && !this.#failure) {
+      const left = deadline - performance.now();
+      if (left <= 0) break;
+      await this.#sleep(left);
+    }
+    if (this.#pending.size > 0) this.#fail(new TransferError(`${this.#pending.size} pending messages`));
+  }
+
+  /** Both sides are stopped whatever happens; the first failure is the one that counts. */
+  async #finish(): Promise<void> {
+    if (this.#sinkStarted) await this.#attempt(() => this.#sink.stop());
+    this.#finished = true;
+    for (const ticket of this.#pending) await this.#attempt(() => this.#source.release(ticket));
+    await this.#attempt(() => this.#source.stop());
+  }
+
+  async #attempt(work: () => Promise<void> | void): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (this.#failure) this.#log.debug(`while stopping: ${String(error)}`);
+      else this.#fail(error);
+    }
+  }
+}
