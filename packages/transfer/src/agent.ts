@@ -152,11 +152,13 @@ function brokerSide(
 /** A queue's options as they are written on a command line: all text. */
 function queueOptions(properties: Properties, what: string): MessageQueueOptions {
   if (properties.path === undefined) throw new ConfigError(`Expected ${what} to have path=DIRECTORY`);
-  const typed = Object.entries(properties).map(([key, value]) => {
-    if (key === "path" || key === "type" || !/^\d+$/.test(value)) return [key, value] as const;
-    return [key, Number.parseInt(value, key === "umask" ? 8 : 10)] as const;
-  });
-  return Object.fromEntries(typed);
+  const { path, ...others } = properties;
+  const options: Record<string, string | number> = {};
+  for (const [key, value] of Object.entries(others)) {
+    options[key] = /^\d+$/.test(value) ? Number.parseInt(value, key === "umask" ? 8 : 10) : value;
+  }
+  // Whatever is unknown, or of the wrong type, the queue itself refuses by name.
+  return { ...options, path };
 }
 
 function open(options: MessageQueueOptions, what: string): MessageQueue {
