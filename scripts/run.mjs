@@ -15,7 +15,9 @@ function step(what, command, args) {
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   if (done.error ?? done.status) {
     process.stderr.write(`${done.stdout ?? ""}${done.stderr ?? ""}`);
-    process.stderr.write(`${what} failed: ${command} ${args.join(" ")}${done.error ? `: ${done.error.message}` : ""}\n`);
+    process.stderr.write(
+      `${what} failed: ${command} ${args.join(" ")}${done.error ? `: ${done.error.message}` : ""}\n`,
+    );
     process.exit(70);
   }
   const seconds = (Date.now() - started) / 1000;
@@ -29,7 +31,8 @@ function installed() {
   const have = JSON.parse(readFileSync(copy, "utf8")).packages;
   const want = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   return Object.entries(want).every(
-    ([path, { version, optional }]) => path === "" || optional || path.startsWith("packages/") || have[path]?.version === version,
+    ([path, { version, optional }]) =>
+      path === "" || optional || path.startsWith("packages/") || have[path]?.version === version,
   );
 }
 
