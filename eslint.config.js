@@ -11,7 +11,10 @@ export default tseslint.config(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       "@typescript-eslint/consistent-type-imports": "error",
       // A number in a message needs no String() around it.
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
       // An async function without await keeps a contract that other implementations need.
       "@typescript-eslint/require-await": "off",
       "@typescript-eslint/no-empty-function": "off",
