@@ -51,6 +51,7 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
   main: (invocation: Invocation<Entries>) => Promise<number | undefined>,
 ): Promise<number> {
   let log = createLogger(spec.name);
+  const stop = listenForStop();
   try {
     const entries: readonly OptionEntry[] = [...spec.options, ...standardOptions];
     const command = buildCommand(spec, entries);
@@ -62,13 +63,15 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     const options = checkValues(entries, spec.relations ?? [], given) as OptionValues<Entries> &
       OptionValues<Standard>;
     log = createLogger(spec.name, options.debug ?? 0);
-    return (await main({ options, operands, log, signal: stopSignal() })) ?? ExitStatus.ok;
+    return (await main({ options, operands, log, signal: stop.signal })) ?? ExitStatus.ok;
   } catch (error) {
     if (error instanceof ConfigError) log.error(`${error.message} (see ${spec.name} --help)`);
     else log.error(error instanceof Error ? error.message : String(error));
     const status = exitStatusOf(error);
     if (status === ExitStatus.software && error instanceof Error) log.debug(error.stack ?? "");
     return status;
+  } finally {
+    stop.done();
   }
 }
 
@@ -163,13 +166,14 @@ function normalize(entries: readonly OptionEntry[], argv: readonly string[]): st
   return words;
 }
 
-/** Aborted at the first SIGTERM or SIGINT; the second has the system's effect again. */
-function stopSignal(): AbortSignal {
+/** The signal is aborted at the first SIGTERM or SIGINT; the second has the system's effect again. */
+function listenForStop(): { readonly signal: AbortSignal; done(): void } {
   const controller = new AbortController();
+  const done = () => process.off("SIGTERM", stop).off("SIGINT", stop);
   const stop = () => {
-    process.off("SIGTERM", stop).off("SIGINT", stop);
+    done();
     controller.abort();
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
-  return controller.signal;
+  return { signal: controller.signal, done };
 }

@@ -1,0 +1,43 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigError, parseCredential } from "@spoolwire/program";
+import { describe, expect, test } from "vitest";
+
+describe("parseCredential", () => {
+  test.each([
+    ["none", { scheme: "none" }],
+    ["plain name=app pass=s3cret", { scheme: "plain", name: "app", pass: "s3cret" }],
+    ["plain,name=app,pass=a%20b%2Cc", { scheme: "plain", name: "app", pass: "a b,c" }],
+    ["  plain  pass=p=q   name=app ", { scheme: "plain", name: "app", pass: "p=q" }],
+  ])("reads %j", (text, expected) => {
+    expect(parseCredential(text)).toEqual(expected);
+  });
+
+  test("reads it from a file, so that no secret is in the process list", () => {
+    const directory = mkdtempSync(join(tmpdir(), "spoolwire-credential-"));
+    try {
+      const file = join(directory, "secret");
+      writeFileSync(file, "plain name=app pass=s3cret\n");
+      expect(parseCredential(`file=${file}`)).toEqual({ scheme: "plain", name: "app", pass: "s3cret" });
+      writeFileSync(file, `file=${file}\n`);
+      expect(() => parseCredential(`file=${file}`)).toThrow(ConfigError);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  test.each([
+    ["", "Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`"],
+    ["basic name=app pass=s3cret", "Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`"],
+    ["plain name=app", "Expected a plain credential to have name= and pass="],
+    ["plain name=app pass=s3cret key=k", "Unknown key key in the plain credential"],
+    ["none pass=s3cret", "Unknown key pass in the none credential"],
+  ])("refuses %j without showing a secret", (text, message) => {
+    expect(() => parseCredential(text)).toThrow(new ConfigError(message));
+  });
+
+  test("a file that is not there is the file's own error", () => {
+    expect(() => parseCredential("file=/nonexistent/secret")).toThrow(/ENOENT.*\/nonexistent\/secret/);
+  });
+});
