@@ -1,0 +1,177 @@
+import { existsSync, readFileSync, rmSync, mkdtempSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DqsQueue, Message } from "@spoolwire/message";
+import { createLogger } from "@spoolwire/program";
+import { describeReport, QueueSink, QueueSource, Transfer, type Arrival } from "@spoolwire/transfer";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+let directory: string;
+let a: DqsQueue;
+let b: DqsQueue;
+let logged: string[];
+const log = createLogger("test", 0, (line) => logged.push(line));
+const never = new AbortController().signal;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "spoolwire-transfer-"));
+  a = new DqsQueue({ path: join(directory, "a") });
+  b = new DqsQueue({ path: join(directory, "b") });
+  logged = [];
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const fill = (...bodies: string[]) =>
+  bodies.map((body) => a.addMessage(new Message({ header: { n: body }, body })));
+
+function drain(queue: DqsQueue): string[] {
+  return [...queue].map((name) => {
+    expect(queue.lock(name)).toBe(true);
+    return String(queue.getMessage(name).body);
+  });
+}
+
+const copy = (options: ConstructorParameters<typeof QueueSource>[2] = {}) =>
+  new Transfer(new QueueSource(a, log, options), new QueueSink(b), log).run(never);
+
+describe("from queue to queue", () => {
+  test("a copy keeps the order and leaves the source as it was, unlocked", async () => {
+    const names = fill("1", "2", "3");
+    expect(await copy()).toMatchObject({ received: 3, confirmed: 3 });
+    expect([...a]).toEqual(names);
+    expect(drain(a)).toEqual(["1", "2", "3"]);
+    expect(drain(b)).toEqual(["1", "2", "3"]);
+  });
+
+  test("a move leaves nothing behind", async () => {
+    fill("1", "2");
+    await copy({ remove: true });
+    expect(a.count()).toBe(0);
+    expect(drain(b)).toEqual(["1", "2"]);
+  });
+
+  test("passes over what somebody else has locked", async () => {
+    const [first = ""] = fill("1", "2");
+    a.lock(first);
+    await copy({ remove: true });
+    expect([...a]).toEqual([first]);
+    expect(drain(b)).toEqual(["2"]);
+  });
+
+  test("takes up the stale locks of a crashed agent, and says so", async () => {
+    const [first = ""] = fill("1");
+    a.lock(first);
+    const old = Date.now() / 1000 - 601;
+    utimesSync(join(a.path, first), old, old);
+    await copy({ remove: true });
+    expect(drain(b)).toEqual(["1"]);
+    expect(logged).toEqual([`test: queue ${a.path}: purged 1 stale locks and 0 temporary files\n`]);
+  });
+
+  test("a malformed element stays, whole and unlocked, and the others go on", async () => {
+    const [first = ""] = fill("1");
+    const bad = a.add('{"text":"yes"}');
+    const empty = a.add("");
+    fill("2");
+    expect(await copy({ remove: true })).toMatchObject({ confirmed: 2, rejected: 2 });
+    expect(first < bad).toBe(true);
+    expect([...a]).toEqual([bad, empty]);
+    expect(readFileSync(join(a.path, bad), "utf8")).toBe('{"text":"yes"}');
+    expect(existsSync(join(a.path, `${bad}.lck`))).toBe(false);
+    expect(drain(b)).toEqual(["1", "2"]);
+    expect(logged[0]).toContain(
+      `${a.path}/${bad} is no message: Expected \`text\` to be true or false, got "yes"`,
+    );
+    expect(logged[1]).toContain(
+      `${a.path}/${empty} is no message: Expected a JSON object, got nothing (0 bytes)`,
+    );
+  });
+
+  test("with loop it takes what is added later, and tells of a malformed element once", async () => {
+    const bad = a.add("{");
+    const controller = new AbortController();
+    const transfer = new Transfer(
+      new QueueSource(a, log, { loop: true, remove: true }),
+      new QueueSink(b),
+      log,
+    );
+    const done = transfer.run(controller.signal);
+    for (const body of ["1", "2", "3"]) {
+      fill(body);
+      while (a.count() > 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    controller.abort();
+    expect(await done).toMatchObject({ confirmed: 3, rejected: 1 });
+    expect([...a]).toEqual([bad]);
+    expect(logged).toHaveLength(1);
+  });
+
+  test("a failing sink leaves the source as it was", async () => {
+    const names = fill("1", "2");
+    rmSync(b.path, { recursive: true });
+    await expect(copy({ remove: true })).rejects.toMatchObject({ code: "ENOENT" });
+    expect([...a]).toEqual(names);
+    expect(drain(a)).toEqual(["1", "2"]);
+  });
+});
+
+describe("a queue as a source", () => {
+  const taken = async (source: QueueSource): Promise<Extract<Arrival, { kind: "message" }>> => {
+    const arrival = await source.next(1000);
+    if (arrival.kind !== "message") throw new Error(`Expected a message, got ${arrival.kind}`);
+    return arrival;
+  };
+
+  test("gives back at the end what is neither acknowledged nor released", async () => {
+    const [first = ""] = fill("1");
+    const source = new QueueSource(a, log);
+    await source.start(never);
+    await taken(source);
+    expect(a.lock(first)).toBe(false);
+    await source.stop();
+    expect(a.lock(first)).toBe(true);
+  });
+
+  test("keeps its locks young while messages wait long for their confirmation", async () => {
+    const [first = ""] = fill("1", "2");
+    const source = new QueueSource(a, log, { maxlock: 0.01 });
+    await source.start(never);
+    await taken(source);
+    const old = Date.now() / 1000 - 100;
+    utimesSync(join(a.path, first), old, old);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await taken(source);
+    expect(await a.purge({ maxlock: 50 })).toMatchObject({ locks: 0 });
+  });
+
+  test("takes it calmly if somebody else removed a message from under a stale lock", async () => {
+    const [first = ""] = fill("1");
+    const source = new QueueSource(a, log, { remove: true });
+    await source.start(never);
+    const { ticket } = await taken(source);
+    a.remove(first);
+    source.ack(ticket);
+    expect(logged).toEqual([
+      `test: warning: queue ${a.path}: somebody else took ${first} from under its lock\n`,
+    ]);
+  });
+});
+
+describe("the statistics", () => {
+  const report = { confirmed: 0, rejected: 0, seconds: 2 };
+  test.each([
+    [0, 0, ["processed no messages"]],
+    [1, 10, ["processed only 1 message"]],
+    [
+      3000,
+      600_000,
+      [
+        "processed 3000 messages in 2.000 seconds (1.500 k msg/sec)",
+        "throughput is around 0.300 MB/second",
+        "average message size is around 200 bytes",
+      ],
+    ],
+  ])("of %i messages are worded as the original agents do", (received, bytes, lines) => {
+    expect(describeReport({ ...report, received, bytes })).toEqual(lines);
+  });
+});
