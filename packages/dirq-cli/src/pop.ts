@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DqsQueue } from "@spoolwire/message";
+import { DqsQueue, MessageError } from "@spoolwire/message";
 import { ConfigError, ExitStatus, type Invocation, type OptionEntry } from "@spoolwire/program";
 import { queueOperand } from "./operands.js";
 
@@ -35,20 +35,30 @@ export async function pop({
   if (rest.length > 0) throw new ConfigError(`Unexpected argument "${rest[0]}"`);
   const queue = new DqsQueue({ path, create: options.wait > 0 });
   const most = options.count || Infinity;
+  const malformed = new Set<string>();
   const started = performance.now();
   let count = 0;
   let last = started;
+
+  /** False: the element is malformed, and stays. */
+  async function take(name: string): Promise<boolean> {
+    try {
+      await write(options.body ? queue.getMessage(name).body : queue.get(name));
+    } catch (error) {
+      queue.unlock(name, true);
+      if (!(error instanceof MessageError)) throw error;
+      malformed.add(name);
+      log.error(`${error.message}; it stays where it is`);
+      return false;
+    }
+    queue.remove(name);
+    return true;
+  }
+
   while (count < most && !signal.aborted) {
     for (const name of queue) {
       if (count >= most || signal.aborted) break;
-      if (!queue.lock(name)) continue;
-      try {
-        await write(options.body ? queue.getMessage(name).body : queue.get(name));
-      } catch (error) {
-        queue.unlock(name, true);
-        throw error;
-      }
-      queue.remove(name);
+      if (malformed.has(name) || !queue.lock(name) || !(await take(name))) continue;
       count++;
       last = performance.now();
     }
@@ -58,7 +68,8 @@ export async function pop({
   if (options.statistics) {
     log.info(`took ${count} elements in ${((last - started) / 1000).toFixed(3)} seconds`);
   }
-  return count === 0 || (options.count > 0 && count < options.count) ? ExitStatus.nothing : ExitStatus.ok;
+  if (malformed.size > 0) return ExitStatus.dataError;
+  return count === 0 || count < options.count ? ExitStatus.nothing : ExitStatus.ok;
 }
 
 /** Resolves when the reader of our output has the bytes (or the kernel, if it is a pipe). */

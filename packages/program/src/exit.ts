@@ -22,6 +22,8 @@ export const ExitStatus = Object.freeze({
   protocol: 76,
   /** Not allowed: by the file system or by the broker. */
   noPermission: 77,
+  /** The reader of standard output went away; as a shell reports SIGPIPE. */
+  brokenPipe: 141,
 });
 
 const byCode: readonly (readonly [RegExp, number])[] = [

@@ -52,6 +52,8 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
 ): Promise<number> {
   let log = createLogger(spec.name);
   const stop = listenForStop();
+  // Who writes to stdout learns of an error by the callback of `write`: the event alone must not end us.
+  process.stdout.on("error", ignore);
   try {
     const entries: readonly OptionEntry[] = [...spec.options, ...standardOptions];
     const command = buildCommand(spec, entries);
@@ -65,14 +67,24 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     log = createLogger(spec.name, options.debug ?? 0);
     return (await main({ options, operands, log, signal: stop.signal })) ?? ExitStatus.ok;
   } catch (error) {
+    // The reader of our output has enough: that is nothing to tell of.
+    if (isBrokenPipe(error)) return ExitStatus.brokenPipe;
     if (error instanceof ConfigError) log.error(`${error.message} (see ${spec.name} --help)`);
     else log.error(error instanceof Error ? error.message : String(error));
     const status = exitStatusOf(error);
     if (status === ExitStatus.software && error instanceof Error) log.debug(error.stack ?? "");
     return status;
   } finally {
+    process.stdout.off("error", ignore);
     stop.done();
   }
+}
+
+const ignore = () => undefined;
+
+function isBrokenPipe(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code === "EPIPE" && syscall === "write";
 }
 
 function print(text: string): number {
