@@ -20,24 +20,17 @@ export function parseCredential(text: string): Credential {
     return parseCredential(inFile);
   }
   const [scheme = "", ...rest] = text.trim().split(/[\s,]+/);
-  const properties = parseProperties(rest.join(" "), `the ${scheme} credential`);
-  const allow = (...keys: string[]) => {
-    const unknown = Object.keys(properties).find((key) => !keys.includes(key));
-    if (unknown !== undefined) throw new ConfigError(`Unknown key ${unknown} in the ${scheme} credential`);
-  };
-  switch (scheme) {
-    case "none":
-      allow();
-      return { scheme };
-    case "plain": {
-      allow("name", "pass");
-      const { name, pass } = properties;
-      if (name === undefined || pass === undefined) {
-        throw new ConfigError("Expected a plain credential to have name= and pass=");
-      }
-      return { scheme, name, pass };
-    }
-    default:
-      throw new ConfigError("Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`");
+  if (scheme !== "none" && scheme !== "plain") {
+    throw new ConfigError("Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`");
   }
+  const properties = parseProperties(rest.join(" "), `the ${scheme} credential`);
+  const known = scheme === "plain" ? ["name", "pass"] : [];
+  const unknown = Object.keys(properties).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new ConfigError(`Unknown key ${unknown} in the ${scheme} credential`);
+  if (scheme === "none") return { scheme };
+  const { name, pass } = properties;
+  if (name === undefined || pass === undefined) {
+    throw new ConfigError("Expected a plain credential to have name= and pass=");
+  }
+  return { scheme, name, pass };
 }
