@@ -71,7 +71,9 @@ export class StompSource implements Source {
   release(): void {}
 
   /** As `release`: until this connection ends the broker keeps it from others. */
-  reject(): void {}
+  reject(ticket: Ticket): string {
+    return `${this.name}, message-id ${(ticket as Header)["message-id"]}`;
+  }
 
   async stop(): Promise<void> {
     const { timeoutDisconnect, log } = this.#options;

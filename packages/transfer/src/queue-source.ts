@@ -90,9 +90,10 @@ export class QueueSource implements Source {
   }
 
   /** It is unlocked, and passed over from now on. */
-  reject(ticket: Ticket): void {
+  reject(ticket: Ticket): string {
     this.#rejected.add(ticket as string);
     this.release(ticket);
+    return `${this.#queue.path}/${ticket as string}`;
   }
 
   async stop(): Promise<void> {

@@ -6,7 +6,7 @@ export type Ticket = unknown;
 /** What a source has when it is asked for the next message. */
 export type Arrival =
   | { readonly kind: "message"; readonly message: Message; readonly ticket: Ticket }
-  /** A message that cannot be read; the loop tells of it and rejects it. */
+  /** A message that cannot be read, the error saying which; the loop tells of it and rejects it. */
   | { readonly kind: "malformed"; readonly error: Error; readonly ticket: Ticket }
   /** Nothing now; more may come. */
   | { readonly kind: "none" }
@@ -42,8 +42,11 @@ export interface Source {
   /** The message was not taken: put it back. At most once a ticket, instead of `ack`. */
   release(ticket: Ticket): void;
 
-  /** The message can never be taken: put it aside, so that it stays and is not handed out again by us. */
-  reject(ticket: Ticket): void;
+  /**
+   * The message can never be taken: put it aside, so that it stays and is not handed out again by us.
+   * @returns where it stays, for the log
+   */
+  reject(ticket: Ticket): string;
 
   /**
    * Finish: when it resolves, every `ack` has had its effect. Messages neither acknowledged nor released

@@ -122,7 +122,7 @@ export class Transfer {
       if (arrival.kind === "end") break;
       if (arrival.kind === "none") continue;
       if (arrival.kind === "malformed") {
-        this.#reject(arrival.ticket, arrival.error);
+        this.#reject(arrival.ticket, () => arrival.error.message);
         continue;
       }
       lastArrival = performance.now();
@@ -145,16 +145,15 @@ export class Transfer {
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       this.#pending.delete(ticket);
-      this.#reject(ticket, error);
+      this.#reject(ticket, (where) => `${where}: ${error.message}`);
       return undefined;
     }
   }
 
   /** One bad message never stops the others. */
-  #reject(ticket: Ticket, error: Error): void {
+  #reject(ticket: Ticket, words: (where: string) => string): void {
     this.report.rejected++;
-    this.#source.reject(ticket);
-    this.#log.error(`${this.#source.name}: ${error.message}; the message stays where it is`);
+    this.#log.error(`${words(this.#source.reject(ticket))}; the message stays where it is`);
   }
 
   #settle(ticket: Ticket, error?: Error): void {

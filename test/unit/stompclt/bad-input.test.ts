@@ -255,7 +255,7 @@ test("malformed messages are named and stay, unlocked; status 65", async () => {
     ...["--incoming-queue", `path=${queue.path}`, "--remove", "--outgoing-queue", `path=${directory}/b`],
   ]);
   expect(stderr).toBe(
-    `stompclt: queue ${queue.path}: ${queue.path}/${bad} is no message: ` +
+    `stompclt: ${queue.path}/${bad} is no message: ` +
       "Expected `header` to be an object of strings, got an array; the message stays where it is\n",
   );
   expect(status).toBe(65);

@@ -43,6 +43,7 @@ class ScriptedSource implements Source {
   }
   reject(ticket: unknown) {
     this.events.push(`reject ${String(ticket)}`);
+    return `place ${String(ticket)}`;
   }
   async stop() {
     this.events.push("stop");
@@ -239,8 +240,8 @@ describe("a transfer", () => {
     expect(await run(source, sink)).toMatchObject({ received: 2, confirmed: 1, rejected: 2 });
     expect(source.events).toEqual(["start", "reject x", "reject 1", "ack 2", "stop"]);
     expect(logged).toEqual([
-      "test: source: no message; the message stays where it is\n",
-      "test: source: not this one; the message stays where it is\n",
+      "test: no message; the message stays where it is\n",
+      "test: place 1: not this one; the message stays where it is\n",
     ]);
   });
 

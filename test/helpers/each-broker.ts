@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { startActiveMq } from "./activemq.js";
+import type { TestBroker } from "./broker.js";
+import { startEmbedded } from "./embedded.js";
+import { startRabbitMq } from "./rabbitmq.js";
+import { requires } from "./requirements.js";
+
+const brokers = [
+  { title: "the embedded broker", present: () => true, start: startEmbedded },
+  { title: "RabbitMQ", present: () => requires("rabbitmq"), start: startRabbitMq },
+  { title: "ActiveMQ", present: () => requires("activemq"), start: startActiveMq },
+];
+
+/** The same tests against every broker, each with one private instance for all of them. */
+export function onEachBroker(tests: (broker: () => TestBroker) => void): void {
+  for (const { title, present, start } of brokers) {
+    describe.runIf(present())(title, () => {
+      let broker: TestBroker | undefined;
+      beforeAll(async () => void (broker = await start()), 100_000);
+      afterAll(async () => broker?.stop(), 60_000);
+      tests(() => {
+        if (!broker) throw new Error("The broker has not been started");
+        return broker;
+      });
+    });
+  }
+}
