@@ -16,7 +16,7 @@ function rate({ count, seconds }: Hop): string {
 export function drawFlow(boxes: readonly string[], hops: readonly Hop[]): string {
   const width = Math.max(...boxes.map((box) => box.length)) + 2;
   const middle = " ".repeat(Math.floor(width / 2) + 1);
-  const counts = hops.map((hop) => `${number(hop.count)} messages`);
+  const counts = hops.map(({ count }) => `${number(count)} message${count === 1 ? "" : "s"}`);
   const programWidth = Math.max(...hops.map((hop) => hop.program.length));
   const countWidth = Math.max(...counts.map((count) => count.length));
   const lines: string[] = [];

@@ -1,0 +1,100 @@
+// The demo as a newcomer runs it, once it is installed and built: whatever the input, the output is the same.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { endWithUs, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { root } from "../helpers/embedded.js";
+import { requires } from "../helpers/requirements.js";
+
+const directory = temporaryDirectory("demo");
+afterAll(() => removeDirectory(directory));
+
+async function demo(
+  args: readonly string[],
+  input?: Buffer,
+): Promise<{ status: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [join(root, "build/demo/main.js"), ...args], { cwd: root });
+  endWithUs(child);
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdin.end(input);
+  const [status] = (await once(child, "close")) as [number];
+  return { status, stdout, stderr };
+}
+
+const lines = (count: number, line: (index: number) => string) =>
+  Buffer.from(Array.from({ length: count }, (_, index) => line(index)).join(""));
+
+const inputs: [string, Buffer][] = [
+  ["an empty file", Buffer.alloc(0)],
+  ["one line without a newline", Buffer.from("no end")],
+  ["100,000 short lines", lines(100_000, (index) => `line ${index}\n`)],
+  [
+    "lines with UTF-8, NUL and Latin-1",
+    Buffer.concat([
+      Buffer.from("caf\u00e9 \u2603\n\ufeffwith a mark\n\nempty before\r\n"),
+      Buffer.from("nul \0 inside\n\0\n"),
+      Buffer.from("latin caf\xe9\n\xff\xfe\n", "latin1"),
+    ]),
+  ],
+  ["one line of 5 MB", Buffer.concat([Buffer.alloc(5_000_000, "x"), Buffer.from("\n")])],
+];
+
+describe("npm run demo", () => {
+  test("shows the flow of a log that the machine has", { timeout: 120_000 }, async () => {
+    const { status, stdout, stderr } = await demo([]);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^Input: .+, [\d,]+ bytes\n/);
+    expect(stdout).toMatch(/spool A .*\n(.*\n)+.*broker .*\n(.*\n)+.*spool B /);
+    expect(stdout.match(/│ {2}bin\/\S+( \w+)? +[\d,]+ messages? +[\d,]+\/s/g)).toHaveLength(4);
+    for (const command of [
+      "bin/spoolwire-broker --data",
+      "bin/dirq add",
+      "bin/stompclt --incoming-queue",
+      "bin/dirq pop",
+    ]) {
+      expect(stdout).toContain(`\n  ${command}`);
+    }
+    expect(stdout).toMatch(
+      /\nThe output is identical to the input, byte for byte and in order: [\d,]+ lines, sha256 \w+\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
+  test.each(inputs)("gives back %s", { timeout: 120_000 }, async (_, bytes) => {
+    const file = join(directory, "input");
+    writeFileSync(file, bytes);
+    const { status, stdout, stderr } = await demo(["--input", file]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("The output is identical to the input");
+    expect(readFileSync(join(root, "build/demo-flow/output")).equals(bytes)).toBe(true);
+  });
+
+  test("takes standard input", { timeout: 120_000 }, async () => {
+    const { status, stdout } = await demo(["--input", "-"], Buffer.from("a\nb\n"));
+    expect(stdout).toMatch(/^Input: standard input, 4 bytes\n/);
+    expect(readFileSync(join(root, "build/demo-flow/output"), "utf8")).toBe("a\nb\n");
+    expect(status).toBe(0);
+  });
+
+  test.each(["rabbitmq", "activemq"].filter(requires))(
+    "works with %s",
+    { timeout: 120_000 },
+    async (broker) => {
+      const { status, stdout, stderr } = await demo(["--broker", broker]);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toContain("The output is identical to the input");
+    },
+  );
+
+  test("says what is wrong with its options", async () => {
+    expect(await demo(["--broker", "kafka"])).toMatchObject({
+      status: 64,
+      stderr: 'demo: Expected --broker to be embedded, rabbitmq or activemq, got "kafka" (see demo --help)\n',
+    });
+    expect(await demo(["--input", "/no/such/file"])).toMatchObject({ status: 66 });
+  });
+});
