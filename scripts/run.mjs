@@ -1,8 +1,8 @@
-// Make a fresh clone ready (install, build), then run one of the programs under build/.
+// Make a fresh clone ready (install, build), then run one of our programs, compiled to build/.
 // Usage: node scripts/run.mjs PROGRAM [ARGUMENT…]; it needs nothing but Node and npm.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -37,9 +37,9 @@ function installed() {
 }
 
 if (!installed()) step("Installing dependencies", "npm", ["ci", "--no-audit", "--no-fund"]);
-step("Building", process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"]);
-
 const [program, ...args] = process.argv.slice(2);
+step("Building", process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", dirname(program)]);
+
 const path = join(root, "build", program);
 process.argv = [process.argv[0], path, ...args];
 await import(pathToFileURL(path).href);

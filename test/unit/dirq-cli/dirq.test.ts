@@ -139,7 +139,7 @@ describe("dirq pop", () => {
     });
     closeSync(full);
     let stderr = "";
-    pop.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    pop.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
     const [status] = (await once(pop, "close")) as [number];
     expect(stderr).toMatch(/^dirq pop: ENOSPC: no space left on device, write\n$/);
     expect(status).toBe(74);

@@ -15,10 +15,12 @@ class ScriptedSource implements Source {
   readonly name = "source";
   readonly events: string[] = [];
   wakeUp: () => void = () => undefined;
-  constructor(
-    readonly arrivals: (Arrival | Error)[],
-    readonly atEnd: "end" | "none" = "end",
-  ) {}
+  readonly arrivals: (Arrival | Error)[];
+  readonly atEnd: "end" | "none";
+  constructor(arrivals: (Arrival | Error)[], atEnd: "end" | "none" = "end") {
+    this.arrivals = arrivals;
+    this.atEnd = atEnd;
+  }
   async start() {
     this.events.push("start");
   }
@@ -57,7 +59,10 @@ class HeldSink implements Sink {
   readonly held: Settle[] = [];
   room: Promise<void> | undefined;
   onSend: (count: number) => void = () => undefined;
-  constructor(readonly mode: "held" | "at once" = "at once") {}
+  readonly mode: "held" | "at once";
+  constructor(mode: "held" | "at once" = "at once") {
+    this.mode = mode;
+  }
   async start() {
     this.events.push("start");
   }
