@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, createReadStream, mkdirSync, openSync, rmSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { SimpleQueue } from "@spoolwire/dirq";
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
 import { startActiveMq } from "../test/helpers/activemq.js";
@@ -29,11 +29,22 @@ const options = [
     default: "embedded",
     help: "embedded, rabbitmq or activemq",
   },
+  {
+    name: "directory",
+    type: "string",
+    value: "DIR",
+    help: "a new directory to work in (default: build/demo-flow)",
+  },
 ] as const satisfies readonly OptionEntry[];
 
 /** Where the demo works: made anew by each run, left for a look afterwards. */
-const work = join(root, "build/demo-flow");
-const at = (name: string) => relative(root, join(work, name));
+let work = join(root, "build/demo-flow");
+
+/** A path there, as short as it can be typed from the root. */
+function at(name: string): string {
+  const path = join(work, name);
+  return path.startsWith(root) ? relative(root, path) : path;
+}
 
 /** Aborted when one of the programs has failed. */
 const failed = new AbortController();
@@ -56,9 +67,10 @@ process.exitCode = await runProgram(
     options,
   },
   process.argv.slice(2),
-  async ({ options: { input, broker: name } }) => {
-    rmSync(work, { recursive: true, force: true });
-    mkdirSync(work, { recursive: true });
+  async ({ options: { input, directory, broker: name } }) => {
+    if (directory === undefined) rmSync(work, { recursive: true, force: true });
+    else work = resolve(directory);
+    mkdirSync(work, { recursive: directory === undefined });
     const title = await takeInput(input, root, join(work, "input"));
     const broker = await startBroker(name);
     try {
@@ -184,7 +196,7 @@ async function run(
   if (status !== 0 && !tolerated.includes(status ?? -1))
     throw new Error(`${name} ended with status ${status}: ${words}`);
   const found = /(?:added|took|processed) (\d+) (?:elements|messages) in ([\d.]+) seconds/.exec(words);
-  const only = /processed only 1 message/.test(words) ? 1 : 0;
+  const only = words.includes('processed only 1 message') ? 1 : 0;
   return { program: name, count: Number(found?.[1] ?? only), seconds: Number(found?.[2] ?? 0) };
 }
 

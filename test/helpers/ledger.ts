@@ -1,5 +1,7 @@
 // What went in against what came out: the only proof that nothing was lost.
 
+import { createHash } from "node:crypto";
+
 /** The outcome, in numbers of messages or elements. */
 export interface LedgerReport {
   readonly accepted: number;
@@ -46,3 +48,10 @@ export class Ledger {
     };
   }
 }
+
+/** The body that belongs to an id such as `a-17-250`: the id on a line, as often as its last number says. */
+export const bodyOf = (id: string): string => `${id}\n`.repeat(Number(id.slice(id.lastIndexOf("-") + 1)));
+
+/** A digest that can stand for a content, in hexadecimal. */
+export const sha1 = (content: string | Uint8Array): string =>
+  createHash("sha1").update(content).digest("hex");

@@ -6,8 +6,9 @@ import fs from "node:fs";
  */
 export type FileCalls = Pick<
   typeof fs,
-  | "accessSync"
   | "closeSync"
+  | "fstatSync"
+  | "ftruncateSync"
   | "linkSync"
   | "lstatSync"
   | "lutimesSync"
@@ -54,12 +55,17 @@ export class Files {
 
   /** Throw ENOENT or ENOTDIR unless this is a directory (or leads to one). */
   demandDir(path: string): void {
-    this.#calls.accessSync(`${path}/.`);
+    this.#calls.lstatSync(`${path}/.`);
   }
 
   /** Throw ENOENT unless there is something of this name. */
   demandFile(path: string): void {
     this.#calls.lstatSync(path);
+  }
+
+  /** Whether this is a regular file, links not followed; throws ENOENT if nothing is there. */
+  isFile(path: string): boolean {
+    return this.#calls.lstatSync(path).isFile();
   }
 
   /** Remove an empty directory. False: it is not empty (any more), or somebody else removed it. */
@@ -111,20 +117,19 @@ export class Files {
     }
   }
 
-  /** The bytes of a file. "ENOENT": it is gone. "ELOOP", "EISDIR": it is a symbolic link, a directory. */
-  read(path: string): Buffer | "ENOENT" | "ELOOP" | "EISDIR" {
+  /** The bytes of a regular file. "ENOENT": it is gone. "foreign": it is a link, a directory, a pipe… */
+  read(path: string): Buffer | "ENOENT" | "foreign" {
     let fd = -1;
     // O_NOFOLLOW: a symbolic link must not lead out of the queue. O_NONBLOCK: a pipe must not hang us.
     const failed = attempt(
       () => (fd = this.#calls.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)),
       "ENOENT",
       "ELOOP",
+      "ENXIO",
     );
-    if (failed !== "") return failed;
+    if (failed !== "") return failed === "ENOENT" ? failed : "foreign";
     try {
-      let content: Buffer | undefined;
-      const unreadable = attempt(() => (content = this.#calls.readFileSync(fd)), "EISDIR");
-      return content ?? (unreadable as "EISDIR");
+      return this.#calls.fstatSync(fd).isFile() ? this.#calls.readFileSync(fd) : "foreign";
     } finally {
       this.#calls.closeSync(fd);
     }
@@ -132,7 +137,27 @@ export class Files {
 
   /** Set the times of a file (of a link itself) to `seconds` since the epoch. False: it is gone. */
   touch(path: string, seconds: number): boolean {
-    return attempt(() => this.#calls.lutimesSync(path, seconds, seconds), "ENOENT") === "";
+    const failed = attempt(() => this.#calls.lutimesSync(path, seconds, seconds), "ENOENT", "EPERM");
+    return failed === "EPERM" ? this.#touchAnothers(path) : failed === "";
+  }
+
+  /**
+   * Set the times of another account's file to now. Whoever may write to a file may do that with
+   * utime(path, NULL), which Node does not have; cutting the file to the length it has does the same.
+   */
+  #touchAnothers(path: string): boolean {
+    let fd = -1;
+    const failed = attempt(
+      () => (fd = this.#calls.openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK)),
+      "ENOENT",
+    );
+    if (failed !== "") return false;
+    try {
+      this.#calls.ftruncateSync(fd, this.#calls.fstatSync(fd).size);
+    } finally {
+      this.#calls.closeSync(fd);
+    }
+    return true;
   }
 
   /** When a file was last modified, seconds since the epoch, links not followed; undefined: it is gone. */
@@ -141,18 +166,22 @@ export class Files {
     return found && found.mtimeMs / 1000;
   }
 
-  /** Names of one kind in a directory, unsorted; none if it is gone, or is no directory. */
-  list(path: string, kind: "file" | "directory"): string[] {
-    const names: string[] = [];
-    attempt(
-      () => {
-        for (const entry of this.#calls.readdirSync(path, { withFileTypes: true })) {
-          if (kind === "file" ? entry.isFile() : entry.isDirectory()) names.push(entry.name);
-        }
-      },
-      "ENOENT",
-      "ENOTDIR",
-    );
+  /** Names of the directories in a directory, unsorted. */
+  directories(path: string): string[] {
+    return this.#list(path, (entry) => entry.isDirectory());
+  }
+
+  /** Names of the regular files in a directory, unsorted; none if it is gone, or is no directory. */
+  files(path: string): string[] {
+    let names: string[] = [];
+    attempt(() => (names = this.#list(path, (entry) => entry.isFile())), "ENOENT", "ENOTDIR");
     return names;
+  }
+
+  #list(path: string, isWanted: (entry: fs.Dirent) => boolean): string[] {
+    return this.#calls
+      .readdirSync(path, { withFileTypes: true })
+      .filter(isWanted)
+      .map((entry) => entry.name);
   }
 }

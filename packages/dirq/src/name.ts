@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { DirqError } from "./errors.js";
 
 /** Microseconds since the epoch. */
@@ -18,7 +19,7 @@ export function checkName(name: string): void {
   if (typeof name !== "string" || !ELEMENT_PATH.test(name)) {
     throw new DirqError(
       "DIRQ_BAD_NAME",
-      `Expected an element name as in 5f9c1a40/5f9c1a6d0b2c4e, got ${JSON.stringify(name)}`,
+      `Expected an element name as in 5f9c1a40/5f9c1a6d0b2c4e, got ${inspect(name)}`,
     );
   }
 }

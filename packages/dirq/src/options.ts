@@ -1,3 +1,6 @@
+import { inspect } from "node:util";
+import type { PurgeOptions } from "./queue.js";
+
 /** How to open a queue. The fields that are not given have the values of `defaults`. */
 export interface QueueOptions {
   /** The directory of the queue. All of it is on one file system. */
@@ -26,26 +29,21 @@ const most: Record<string, number> = { granularity: 0xffffffff, rndhex: 15, umas
  */
 export function checkOptions<Options extends QueueOptions>(options: Options): Options {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    const expected = (what: string) =>
-      `Expected \`${name}\` to be ${what}, got ${JSON.stringify(value)} (${typeof value})`;
     switch (name) {
       case "path":
         break;
       case "create":
-        if (typeof value !== "boolean" && value !== undefined) throw new TypeError(expected("true or false"));
+        if (typeof value !== "boolean" && value !== undefined) {
+          throw new TypeError(refusal(name, "true or false", value));
+        }
         break;
       case "granularity":
       case "maxlock":
       case "maxtemp":
       case "rndhex":
-      case "umask": {
-        if (value === undefined) break;
-        const max = most[name] ?? Number.MAX_SAFE_INTEGER;
-        const what = max === Number.MAX_SAFE_INTEGER ? "an integer >= 0" : `an integer from 0 to ${max}`;
-        if (typeof value !== "number") throw new TypeError(expected(what));
-        if (!Number.isInteger(value) || value < 0 || value > max) throw new RangeError(expected(what));
+      case "umask":
+        checkNumber(name, value);
         break;
-      }
       default:
         throw new TypeError(
           `Unknown queue option \`${name}\`, expected one of path, create, granularity, maxlock, maxtemp, rndhex, umask`,
@@ -54,7 +52,34 @@ export function checkOptions<Options extends QueueOptions>(options: Options): Op
   }
   const path: unknown = options.path;
   if (typeof path !== "string" || path === "" || path.includes("\0")) {
-    throw new TypeError(`Expected \`path\` to be the path of a directory, got ${JSON.stringify(path)}`);
+    throw new TypeError(refusal("path", "the path of a directory", path));
   }
   return options;
 }
+
+/**
+ * Check the options of a purge: a limit that is none would make every lock a stale one.
+ * @throws TypeError, RangeError naming the option, what was expected and what came
+ */
+export function checkPurgeOptions(options: PurgeOptions): PurgeOptions {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (name === "maxtemp" || name === "maxlock") checkNumber(name, value);
+    else if (name !== "signal") {
+      throw new TypeError(`Unknown purge option \`${name}\`, expected one of maxtemp, maxlock, signal`);
+    }
+  }
+  return options;
+}
+
+function checkNumber(name: string, value: unknown): void {
+  if (value === undefined) return;
+  const max = most[name];
+  const what = max === undefined ? "an integer >= 0" : `an integer from 0 to ${max}`;
+  if (typeof value !== "number") throw new TypeError(refusal(name, what, value));
+  if (!Number.isSafeInteger(value) || value < 0 || value > (max ?? value)) {
+    throw new RangeError(refusal(name, what, value));
+  }
+}
+
+const refusal = (name: string, expected: string, value: unknown) =>
+  `Expected \`${name}\` to be ${expected}, got ${inspect(value)} (${typeof value})`;

@@ -1,7 +1,7 @@
 import { DirqError } from "./errors.js";
 import { Files, type FileCalls } from "./files.js";
 import { checkName, isDirectory, isElement, NameMaker, systemClock, type Clock } from "./name.js";
-import { checkOptions, defaults, type QueueOptions } from "./options.js";
+import { checkOptions, checkPurgeOptions, defaults, type QueueOptions } from "./options.js";
 import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
 
 /** What a queue stands on; tests put their own in. */
@@ -61,43 +61,41 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
       const temporary = this.#writeTemporary(directory, data);
       try {
         return this.#publish(temporary, directory);
-      } catch (error) {
+      } finally {
         this.#files.discard(temporary);
-        throw error;
       }
     });
   }
 
   /**
-   * Move a file into the queue; it keeps its mode, and must be on the queue's file system.
+   * Move a file into the queue; it keeps its mode, and must be a regular file on the queue's file system.
+   * After an error it is where it was, and not in the queue.
    * Counterpart: add_path().
+   * @throws DirqError DIRQ_BAD_DATA
    */
   addPath(path: string): string {
     return this.#masked(() => {
+      if (!this.#files.isFile(path)) throw notRegular(path);
       const directory = this.#names.directory(this.#granularity);
       this.#files.makeDir(`${this.path}/${directory}`);
-      return this.#publish(path, directory);
+      const name = this.#publish(path, directory);
+      try {
+        this.#files.unlink(path);
+      } catch (error) {
+        // It must not be in both places. Only if it is: a file system may fail after the deed.
+        if (this.#files.modified(path) !== undefined) this.#files.discard(`${this.path}/${name}`);
+        throw error;
+      }
+      return name;
     });
   }
 
   lock(name: string, permissive = true): boolean {
     const file = this.#file(name);
-    const lock = `${file}.lck`;
-    let failed = this.#files.link(file, lock);
-    if (failed === "") {
-      try {
-        if (this.#files.touch(file, this.#seconds())) return true;
-      } catch (error) {
-        this.#files.discard(lock);
-        throw error;
-      }
-      // RACE: another process locked and removed the element while our link was under way.
-      this.#files.unlink(lock);
-      failed = "ENOENT";
-    }
+    const obstacle = this.#tryLock(file);
+    if (obstacle === undefined) return true;
     if (permissive) return false;
-    const why = failed === "EEXIST" ? "somebody else holds it" : "it is not there";
-    throw new DirqError("DIRQ_NOT_LOCKED", `Cannot lock ${file}: ${why}`);
+    throw new DirqError("DIRQ_NOT_LOCKED", `Cannot lock ${file}: ${obstacle}`);
   }
 
   unlock(name: string, permissive = false): boolean {
@@ -115,9 +113,7 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     const path = this.getPath(name);
     const content = this.#files.read(path);
     if (content === "ENOENT") throw notLocked(this.#file(name));
-    if (typeof content === "string") {
-      throw new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a regular file, got ${content}`);
-    }
+    if (content === "foreign") throw notRegular(path);
     return content;
   }
 
@@ -163,28 +159,31 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
   }
 
   async purge(options: PurgeOptions = {}): Promise<PurgeReport> {
-    const { maxtemp = this.#maxtemp, maxlock = this.#maxlock, signal } = options;
+    const { maxtemp = this.#maxtemp, maxlock = this.#maxlock, signal } = checkPurgeOptions(options);
+    signal?.throwIfAborted();
     const report: PurgeReport = { temporary: 0, locks: 0, directories: 0 };
+    let slice = Date.now() + SLICE_MS;
+    const pause = async () => {
+      await new Promise(setImmediate);
+      signal?.throwIfAborted();
+      slice = Date.now() + SLICE_MS;
+    };
     const directories = this.#directories();
     const last = directories.at(-1);
-    let slice = Date.now() + SLICE_MS;
     for (const directory of directories) {
       const path = `${this.path}/${directory}`;
-      for (const name of this.#files.list(path, "file")) {
+      for (const name of this.#files.files(path)) {
+        if (Date.now() >= slice) await pause();
         const kind = name.endsWith(".tmp") ? "temporary" : name.endsWith(".lck") ? "locks" : undefined;
         // Other names are not ours to judge: they stay, and keep their directory.
         if (kind === undefined || !isElement(name.slice(0, -4))) continue;
         if (this.#isStale(`${path}/${name}`, kind === "locks" ? maxlock : maxtemp)) {
           if (this.#files.unlink(`${path}/${name}`)) report[kind]++;
         }
-        if (Date.now() >= slice) {
-          await new Promise(setImmediate);
-          signal?.throwIfAborted();
-          slice = Date.now() + SLICE_MS;
-        }
       }
       // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
       if (directory !== last && this.#files.removeDir(path)) report.directories++;
+      if (Date.now() >= slice) await pause();
     }
     return report;
   }
@@ -192,6 +191,25 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
   #file(name: string): string {
     checkName(name);
     return `${this.path}/${name}`;
+  }
+
+  /** Lock an element. Returns why not, if not. */
+  #tryLock(file: string): string | undefined {
+    const lock = `${file}.lck`;
+    const failed = this.#files.link(file, lock);
+    if (failed !== "") return failed === "EEXIST" ? "somebody else holds it" : "it is not there";
+    try {
+      if (!this.#files.touch(file, this.#seconds())) {
+        // RACE: another process locked and removed the element while our link was under way.
+        this.#files.unlink(lock);
+        return "it is not there";
+      }
+      // RACE: until it was touched the lock looked as old as the element, and a purge may have removed it.
+      return this.#files.modified(lock) === undefined ? "a purge took the lock for stale" : undefined;
+    } catch (error) {
+      this.#files.discard(lock);
+      throw error;
+    }
   }
 
   #seconds(): number {
@@ -215,12 +233,12 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
   }
 
   #directories(): string[] {
-    return this.#files.list(this.path, "directory").filter(isDirectory).sort();
+    return this.#files.directories(this.path).filter(isDirectory).sort();
   }
 
   /** Unsorted; empty if the directory vanished, as a purge may do. */
   #elements(directory: string): string[] {
-    return this.#files.list(`${this.path}/${directory}`, "file").filter(isElement);
+    return this.#files.files(`${this.path}/${directory}`).filter(isElement);
   }
 
   #writeTemporary(directory: string, data: string | Uint8Array): string {
@@ -234,14 +252,12 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     throw tooManyRaces(`${this.path}/${directory}`);
   }
 
+  /** Give a file the name of an element, which is returned; the file keeps its own name as well. */
   #publish(temporary: string, directory: string): string {
     for (let races = 0; races < MOST_RACES; races++) {
       const name = `${directory}/${this.#names.element()}`;
       const failed = this.#files.link(temporary, `${this.path}/${name}`);
-      if (failed === "") {
-        this.#files.unlink(temporary);
-        return name;
-      }
+      if (failed === "") return name;
       // RACE: a purge removed the directory before our file was in it. Else the file itself is missing.
       if (failed === "ENOENT" && !this.#files.makeDir(`${this.path}/${directory}`)) {
         this.#files.demandFile(temporary);
@@ -253,6 +269,10 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
 
 function notLocked(file: string): DirqError {
   return new DirqError("DIRQ_NOT_LOCKED", `Expected ${file} to be locked`);
+}
+
+function notRegular(path: string): DirqError {
+  return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a regular file`);
 }
 
 function tooManyRaces(directory: string): DirqError {

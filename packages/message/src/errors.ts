@@ -17,6 +17,20 @@ export class MessageError extends Error {
   }
 }
 
+/** How much of what came an error quotes, characters. */
+const QUOTE = 60;
+
+/** Control characters must not reach a terminal with an error text. */
+export const printable = (text: string): string => text.replace(/[\0-\x1f\x7f-\x9f]+/g, " ");
+
+/** How an error names what came, without quoting a whole message. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value !== "string") return String(value);
+  return printable(JSON.stringify(value.slice(0, QUOTE))) + (value.length > QUOTE ? "…" : "");
+}
+
 /** What can go wrong between a message and a broker, whatever the protocol. A promise: codes do not change. */
 export type BrokerErrorCode =
   /** No connection can be made. */

@@ -1,5 +1,5 @@
-import { isUtf8 } from "node:buffer";
-import { MessageError } from "./errors.js";
+import { constants, isUtf8 } from "node:buffer";
+import { MessageError, printable, show } from "./errors.js";
 
 /** The JSON form of a message; empty and false ones may be left out, `{}` is the empty message. */
 export interface MessageJson {
@@ -14,89 +14,91 @@ export interface MessageJson {
 const bad = (message: string, options?: ErrorOptions) =>
   new MessageError("MESSAGE_BAD_JSON", message, options);
 
-/** How an error names what came, without quoting a whole message. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
 /**
  * Read the JSON form, as strictly as the reference does.
  * @throws MessageError MESSAGE_BAD_JSON
  */
 export function parseJson(serialized: string | Uint8Array): MessageJson {
-  if (typeof serialized !== "string") {
-    if (!isUtf8(serialized)) throw bad("Expected a JSON object in UTF-8, got bytes that are not UTF-8");
-    serialized = Buffer.from(serialized.buffer, serialized.byteOffset, serialized.length).toString("utf8");
+  const text = typeof serialized === "string" ? serialized : toText(serialized);
+  if (text === "") throw bad("Expected a JSON object, got nothing (0 bytes)");
+  if (text.startsWith("\ufeff")) throw bad("Expected a JSON object, got a byte order mark before it");
+  const value = parse(text);
+  return (checkHasNumbers(value) ? parse(quoteNumbers(text)) : value) as MessageJson;
+}
+
+function toText(bytes: Uint8Array): string {
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    throw bad(`Expected a JSON object of at most ${constants.MAX_STRING_LENGTH} bytes, got ${bytes.length}`);
   }
-  if (serialized === "") throw bad("Expected a JSON object, got nothing (0 bytes)");
-  let value = parse(serialized);
-  if (hasNumbers(value)) value = parse(quoteNumbers(serialized));
-  return check(value);
+  if (!isUtf8(bytes)) throw bad("Expected a JSON object in UTF-8, got bytes that are not UTF-8");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
 }
 
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw bad(`Expected a JSON object, got ${show(text)}: ${(error as Error).message}`, { cause: error });
+    const why = printable((error as Error).message);
+    throw bad(`Expected a JSON object, got ${show(text)}: ${why}`, { cause: error });
   }
 }
 
-function hasNumbers(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { body, header } = value as { body?: unknown; header?: unknown };
-  if (typeof body === "number") return true;
-  return (
-    typeof header === "object" && header !== null && Object.values(header).some((v) => typeof v === "number")
-  );
-}
-
-/** A number stands for its own text, digits that a double cannot hold included. The JSON is valid already. */
+/**
+ * A number stands for its own text, digits that a double cannot hold included. The JSON is valid already,
+ * so a quote opens or closes a string unless a backslash stands before it. One expression for a whole
+ * string would need the stack for each of its characters.
+ */
 function quoteNumbers(json: string): string {
-  return json.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
-    token.startsWith('"') ? token : `"${token}"`,
-  );
+  let inString = false;
+  return json.replace(/\\["\\]|"|-?\d[\d.eE+-]*/g, (token) => {
+    if (token === '"') inString = !inString;
+    return inString || token === '"' ? token : `"${token}"`;
+  });
 }
 
-function check(value: unknown): MessageJson {
+/** Whether all is as it must be but for numbers, which stand where strings should. */
+function checkHasNumbers(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw bad(`Expected a JSON object, got ${show(value)}`);
   }
+  let hasNumbers = false;
   for (const [key, field] of Object.entries(value) as [string, unknown][]) {
     switch (key) {
       case "header":
-        checkHeader(field);
+        if (typeof field !== "object" || field === null || Array.isArray(field)) {
+          throw bad(`Expected \`header\` to be an object of strings, got ${show(field)}`);
+        }
+        for (const [name, text] of Object.entries(field) as [string, unknown][]) {
+          checkWellFormed(name, "header");
+          if (typeof text === "number") hasNumbers = true;
+          else checkString(text, `header ${show(name)}`);
+        }
         break;
       case "body":
+        if (typeof field === "number") hasNumbers = true;
+        else checkString(field, "`body`");
+        break;
       case "encoding":
-        if (typeof field !== "string") throw bad(`Expected \`${key}\` to be a string, got ${show(field)}`);
-        checkText(field, key);
+        checkString(field, "`encoding`");
         break;
       case "text":
-        if (typeof field !== "boolean")
+        if (typeof field !== "boolean") {
           throw bad(`Expected \`text\` to be true or false, got ${show(field)}`);
+        }
         break;
       default:
         throw bad(`Unknown key ${show(key)}, expected header, body, text or encoding`);
     }
   }
-  return value;
+  return hasNumbers;
 }
 
-function checkHeader(header: unknown): void {
-  if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw bad(`Expected \`header\` to be an object of strings, got ${show(header)}`);
-  }
-  for (const [name, field] of Object.entries(header) as [string, unknown][]) {
-    if (typeof field !== "string")
-      throw bad(`Expected header ${show(name)} to be a string, got ${show(field)}`);
-    checkText(name, "header");
-    checkText(field, name);
-  }
+function checkString(value: unknown, what: string): void {
+  if (typeof value !== "string") throw bad(`Expected ${what} to be a string, got ${show(value)}`);
+  checkWellFormed(value, what);
 }
 
 /** JSON can spell half of a surrogate pair, which no other form can hold. */
-function checkText(text: string, what: string): void {
-  if (!text.isWellFormed()) throw bad(`${show(what)} holds half of a surrogate pair`);
+function checkWellFormed(text: string, what: string): void {
+  if (!text.isWellFormed()) throw bad(`Expected Unicode text, got half of a surrogate pair in ${what}`);
 }

@@ -30,8 +30,8 @@ export class Message {
 
   /** 1 + the length of the body + 2 + the lengths of name and value for each header field, in characters. */
   get size(): number {
-    let size = 1 + this.body.length;
-    for (const [name, value] of Object.entries(this.header)) size += 2 + name.length + value.length;
+    let size = 1 + characters(this.body);
+    for (const [name, value] of Object.entries(this.header)) size += 2 + characters(name) + characters(value);
     return size;
   }
 
@@ -91,6 +91,12 @@ export class Message {
   static deserialize(bytes: Uint8Array): Message {
     return Message.dejsonify(parseJson(bytes));
   }
+}
+
+/** As in Perl and Python: what JavaScript stores as a surrogate pair is one. */
+function characters(text: string | Buffer): number {
+  if (typeof text !== "string") return text.length;
+  return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0);
 }
 
 function demandText(value: unknown, what: string): void {

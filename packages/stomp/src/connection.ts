@@ -1,6 +1,6 @@
 import net from "node:net";
-import { BrokerError, type Header } from "@spoolwire/message";
-import { quote } from "./errors.js";
+import { BrokerError, MessageError, type Header } from "@spoolwire/message";
+import { protocolError, quote } from "./errors.js";
 import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 import { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
 import type { FrameLimits } from "./parser.js";
@@ -20,8 +20,9 @@ export interface ConnectionOptions {
   readonly limits?: FrameLimits;
   /** A MESSAGE came. */
   readonly onMessage?: (frame: ReceivedFrame) => void;
-  /** The connection is over: called exactly once, with an error unless `close` was called before. */
+  /** The connection is over: called exactly once, with an error unless `close` or `destroy` was called before. */
   readonly onClosed?: (error?: Error) => void;
+  /** Gives up connecting, with its own reason; after that it has no meaning. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,38 +49,46 @@ export class StompConnection {
   #lastReceipt = 0;
   #connected: Confirmed | undefined;
   #closed = false;
-  #closing: (() => void) | undefined;
+  #closing: Promise<boolean> | undefined;
+  readonly #over: Promise<void>;
+  #end: () => void = () => undefined;
 
   /**
    * Connect, log in and agree on a version.
-   * @throws BrokerError BROKER_CONNECT, BROKER_AUTH, BROKER_REJECTED, BROKER_TIMEOUT, BROKER_PROTOCOL
+   * @throws BrokerError BROKER_CONNECT, BROKER_AUTH, BROKER_REJECTED, BROKER_TIMEOUT, BROKER_PROTOCOL;
+   * MessageError MESSAGE_NOT_SENDABLE for a header that CONNECT cannot hold; TypeError for a URI with TLS
    */
   static async open(options: ConnectionOptions): Promise<StompConnection> {
     const { uri, timeoutMs = 60_000, signal } = options;
+    if (uri.scheme === "ssl" || uri.scheme === "stomp+ssl") {
+      throw new TypeError(
+        `Expected a URI with tcp:// or stomp://, got ${formatUri(uri)}: TLS is not there yet`,
+      );
+    }
     signal?.throwIfAborted();
     const socket = net.connect({ host: uri.host, port: uri.port });
-    const connection = await new Promise<StompConnection>((resolve, reject) => {
-      const late = () =>
-        socket.destroy(
-          new BrokerError("BROKER_TIMEOUT", `${formatUri(uri)} did not answer within ${timeoutMs / 1000} s`),
-        );
-      const timer = setTimeout(late, timeoutMs);
-      const aborted = () => socket.destroy(signal?.reason as Error);
-      signal?.addEventListener("abort", aborted, { once: true });
+    return await new Promise<StompConnection>((resolve, reject) => {
       const done = (error?: Error) => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", aborted);
-        socket.off("error", failed);
+        socket.off("error", done);
         if (error) {
           socket.destroy();
-          reject(explain(error, uri));
+          reject(signal?.aborted ? (signal.reason as Error) : explain(error, uri));
         } else resolve(opening);
       };
-      const failed = (error: Error) => done(error);
-      socket.on("error", failed);
+      const late = () => done(new BrokerError("BROKER_TIMEOUT", `No answer within ${timeoutMs / 1000} s`));
+      const aborted = () => done(new BrokerError("BROKER_CLOSED", "Given up"));
+      const timer = after(timeoutMs, late);
+      signal?.addEventListener("abort", aborted);
+      socket.on("error", done);
       const opening = new StompConnection(socket, options, done);
+      try {
+        opening.#greet();
+      } catch (error) {
+        done(error as Error);
+      }
     });
-    return connection;
   }
 
   private constructor(socket: net.Socket, options: ConnectionOptions, connected: Confirmed) {
@@ -90,18 +99,7 @@ export class StompConnection {
       { onFrame: (frame) => this.#receive(frame), onClosed: (error) => this.#close(error) },
       options.limits,
     );
-    const { login, passcode, headers, heartBeat = noHeartBeat } = options;
-    this.#wire.send({
-      command: "CONNECT",
-      headers: {
-        "accept-version": versions.join(","),
-        "heart-beat": formatHeartBeat(heartBeat),
-        ...(login !== undefined && { login }),
-        ...(passcode !== undefined && { passcode }),
-        ...headers,
-      },
-      body: "",
-    });
+    this.#over = new Promise((resolve) => (this.#end = resolve));
   }
 
   get version(): Version {
@@ -128,16 +126,21 @@ export class StompConnection {
   /** As `request`, as a promise. @throws BrokerError, BROKER_TIMEOUT after `timeoutMs` (default 60,000) */
   async confirm(frame: Frame, timeoutMs = 60_000): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(
-          new BrokerError("BROKER_TIMEOUT", `No receipt for ${frame.command} within ${timeoutMs / 1000} s`),
-        );
-      }, timeoutMs);
-      this.request(frame, (error) => {
+      const done = (error?: Error) => {
         clearTimeout(timer);
         if (error) reject(error);
         else resolve();
+      };
+      const timer = after(timeoutMs, () => {
+        done(
+          new BrokerError("BROKER_TIMEOUT", `No receipt for ${frame.command} within ${timeoutMs / 1000} s`),
+        );
       });
+      try {
+        this.request(frame, done);
+      } catch (error) {
+        done(error as Error);
+      }
     });
   }
 
@@ -156,25 +159,12 @@ export class StompConnection {
   }
 
   /**
-   * Say goodbye, wait until the broker has seen all that was sent before, and close. May be called twice.
-   * A broker that does not answer within `timeoutMs` (default 60,000) is left: the promise still resolves,
-   * to false. Requests that are not confirmed by then fail.
+   * Say goodbye, wait until the broker has seen all that was sent before, and close. Resolves to whether it
+   * has: a broker that does not answer within `timeoutMs` (default 60,000) is left. Requests that are not
+   * confirmed by then fail. May be called twice, with the same promise.
    */
-  async close(timeoutMs = 60_000): Promise<boolean> {
-    if (this.#closed) return false;
-    const closed = new Promise<void>((resolve) => (this.#closing = resolve));
-    this.resume();
-    let confirmed = true;
-    try {
-      await this.confirm({ command: "DISCONNECT", headers: {}, body: "" }, timeoutMs);
-      this.#wire.end();
-    } catch {
-      // The connection ended first, or the broker is stuck: either way there is nothing left to say.
-      confirmed = false;
-      this.#wire.destroy();
-    }
-    await closed;
-    return confirmed;
+  close(timeoutMs = 60_000): Promise<boolean> {
+    return (this.#closing ??= this.#sayGoodbye(timeoutMs));
   }
 
   /** Close at once, without a word. */
@@ -182,8 +172,44 @@ export class StompConnection {
     this.#wire.destroy(error);
   }
 
+  #greet(): void {
+    const { login, passcode, headers, heartBeat = noHeartBeat } = this.#options;
+    this.#wire.send({
+      command: "CONNECT",
+      headers: {
+        "accept-version": versions.join(","),
+        "heart-beat": formatHeartBeat(heartBeat),
+        ...(login !== undefined && { login }),
+        ...(passcode !== undefined && { passcode }),
+        ...headers,
+      },
+      body: "",
+    });
+  }
+
+  async #sayGoodbye(timeoutMs: number): Promise<boolean> {
+    if (this.#closed) return false;
+    this.resume();
+    let confirmed = true;
+    try {
+      await this.confirm({ command: "DISCONNECT", headers: {}, body: "" }, timeoutMs);
+    } catch {
+      // The connection ended first, or the broker is stuck.
+      confirmed = false;
+    }
+    // Either way nothing is left to say: waiting for the broker's end could last for ever.
+    this.#wire.destroy();
+    await this.#over;
+    return confirmed;
+  }
+
   #receive(frame: ReceivedFrame): void {
-    switch (frame.command) {
+    const { command } = frame;
+    const isFirst = this.#connected !== undefined;
+    if (isFirst !== (command === "CONNECTED") && command !== "ERROR") {
+      throw protocolError(`Expected ${isFirst ? "CONNECTED" : "MESSAGE, RECEIPT or ERROR"}, got ${command}`);
+    }
+    switch (command) {
       case "MESSAGE":
         this.#options.onMessage?.(frame);
         break;
@@ -197,17 +223,14 @@ export class StompConnection {
         this.#start(frame);
         break;
       default:
-        throw new BrokerError("BROKER_PROTOCOL", `Unexpected frame ${frame.command}`);
+        throw protocolError(`Expected MESSAGE, RECEIPT or ERROR, got ${command}`);
     }
   }
 
   #start(frame: ReceivedFrame): void {
     const version = (frame.headers.version ?? "1.0") as Version;
     if (!versions.includes(version)) {
-      throw new BrokerError(
-        "BROKER_PROTOCOL",
-        `Expected STOMP ${versions.join(", ")}, got version "${quote(version)}"`,
-      );
+      throw protocolError(`Expected STOMP ${versions.join(", ")}, got version "${quote(version)}"`);
     }
     this.#wire.version = version;
     this.headers = frame.headers;
@@ -227,8 +250,10 @@ export class StompConnection {
   }
 
   #reject(frame: ReceivedFrame): void {
-    const words =
-      quote(`${frame.headers.message ?? ""} ${frame.body.toString("utf8", 0, 300)}`) || "no reason given";
+    const text = `${frame.headers.message ?? ""} ${frame.body.toString("utf8")}`;
+    const secret = this.#options.headers?.passcode ?? this.#options.passcode;
+    // Some brokers quote the frame that they refuse.
+    const words = quote(secret ? text.replaceAll(secret, "…") : text) || "no reason given";
     if (this.#connected) {
       const isAuth = /access|auth|log ?in|password|passcode|credential|user/i.test(words);
       throw new BrokerError(
@@ -248,26 +273,24 @@ export class StompConnection {
     const receipts = [...this.#receipts.values()];
     this.#receipts.clear();
     for (const confirmed of receipts) confirmed(why);
-    if (!this.#connected) this.#options.onClosed?.(error);
-    this.#closing?.();
+    if (!this.#connected) this.#options.onClosed?.(this.#closing ? undefined : error);
+    this.#end();
   }
+}
+
+/** As `setTimeout`, which takes what is longer than 24 days for nothing. */
+function after(ms: number, work: () => void): NodeJS.Timeout {
+  return setTimeout(work, Math.min(ms, 2 ** 31 - 1));
 }
 
 /** What a failed attempt means, naming the broker. */
 function explain(error: Error, uri: BrokerUri): Error {
-  if (error.name === "AbortError") return error;
+  if (error instanceof MessageError) return error;
   const where = formatUri(uri);
   if (error instanceof BrokerError && error.code !== "BROKER_CLOSED") {
     const { code, canRetry } = error;
-    return error.message.startsWith(where)
-      ? error
-      : new BrokerError(code, `${where}: ${error.message}`, { canRetry, cause: error });
+    return new BrokerError(code, `${where}: ${error.message}`, { canRetry, cause: error });
   }
-  return new BrokerError(
-    "BROKER_CONNECT",
-    `Cannot connect to ${where}: ${error.message || (error as NodeJS.ErrnoException).code}`,
-    {
-      cause: error,
-    },
-  );
+  const why = error.message || (error as NodeJS.ErrnoException).code;
+  return new BrokerError("BROKER_CONNECT", `Cannot connect to ${where}: ${why}`, { cause: error });
 }

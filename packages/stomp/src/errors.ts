@@ -8,6 +8,6 @@ export const protocolError = (message: string): BrokerError => new BrokerError("
 /** The peer's words on one short line: they go into an error text. */
 export function quote(text: string): string {
   // Control characters must not reach a terminal.
-  const line = text.replace(/[\0-\x1f\x7f]+/g, " ").trim();
+  const line = text.replace(/[\0-\x1f\x7f-\x9f]+/g, " ").trim();
   return line.length > QUOTE ? `${line.slice(0, QUOTE)}…` : line;
 }

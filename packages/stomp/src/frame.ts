@@ -1,5 +1,5 @@
-import type { Header } from "@spoolwire/message";
-import { protocolError } from "./errors.js";
+import { MessageError, type Header } from "@spoolwire/message";
+import { protocolError, quote } from "./errors.js";
 
 /** The versions of STOMP, oldest first. */
 export const versions = ["1.0", "1.1", "1.2"] as const;
@@ -21,12 +21,18 @@ export const isHandshake = (command: string): boolean =>
 
 const NO_BODY = Buffer.alloc(0);
 const SPECIAL = /[\\:\n\r\0]/;
-const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", ":": "\\c", "\n": "\\n", "\r": "\\r" };
+/** What stands for a special character of a header; one that is not here cannot be sent in that version. */
+const ESCAPES: Readonly<Record<Version, Readonly<Record<string, string>>>> = {
+  "1.0": { "\\": "\\" },
+  // There is no escape for a carriage return in STOMP 1.1, where it is data like any other.
+  "1.1": { "\\": "\\\\", ":": "\\c", "\n": "\\n", "\r": "\r" },
+  "1.2": { "\\": "\\\\", ":": "\\c", "\n": "\\n", "\r": "\\r" },
+};
 const UNESCAPES: Readonly<Record<string, string>> = { "\\\\": "\\", "\\c": ":", "\\n": "\n", "\\r": "\r" };
 
 /**
  * A frame's bytes. `content-length` is that of the body which is sent, whatever the headers say of it.
- * @throws BrokerError BROKER_PROTOCOL if a header cannot be said in this version
+ * @throws MessageError MESSAGE_NOT_SENDABLE if a header cannot be said in this version, or text is not Unicode
  */
 export function encodeFrame(frame: Frame, version: Version): Buffer {
   const { command, headers, body } = frame;
@@ -34,7 +40,15 @@ export function encodeFrame(frame: Frame, version: Version): Buffer {
   let head = `${command}\n`;
   for (const name in headers) {
     if (name === "content-length") continue;
-    head += `${escape(name, escaping, "name")}:${escape(headers[name] ?? "", escaping, "value")}\n`;
+    // Trimmed by the peer, ` content-length` would count.
+    if (name === "" || (escaping === "1.0" && name !== name.trim())) {
+      throw notSendable(`A header cannot be called ${JSON.stringify(name)} in STOMP ${escaping}`);
+    }
+    const value = headers[name] ?? "";
+    head += `${escape(name, escaping, name, "name")}:${escape(value, escaping, name, "value")}\n`;
+  }
+  if (!head.isWellFormed() || (typeof body === "string" && !body.isWellFormed())) {
+    throw notSendable(`A ${command} frame has half of a surrogate pair, which UTF-8 cannot hold`);
   }
   const bytes = typeof body === "string" ? (body === "" ? NO_BODY : Buffer.from(body, "utf8")) : body;
   head += bytes.length > 0 ? `content-length:${bytes.length}\n\n` : "\n";
@@ -46,22 +60,20 @@ export function encodeFrame(frame: Frame, version: Version): Buffer {
   return buffer;
 }
 
-function escape(text: string, version: Version, part: "name" | "value"): string {
-  if (part === "name" && text === "") throw protocolError("A header needs a name");
+/** The error names the header and does not quote its value, which may be a password. */
+function escape(text: string, version: Version, name: string, part: "name" | "value"): string {
   if (!SPECIAL.test(text)) return text;
-  if (version === "1.0" && part === "value" && !/[\n\r\0]/.test(text)) return text;
   return text.replace(/[\\:\n\r\0]/g, (character) => {
+    if (version === "1.0" && part === "value" && character === ":") return character;
+    const escaped = ESCAPES[version][character];
+    if (escaped !== undefined) return escaped;
     // What cannot be escaped must not become the start of another header, or the end of the frame.
-    if (character === "\0" || (version === "1.0" && character !== "\\")) throw unsayable(text, version);
-    if (version === "1.0") return character;
-    // STOMP 1.1 has no escape for a carriage return, and there it is data like any other.
-    return version === "1.1" && character === "\r" ? character : (ESCAPES[character] ?? character);
+    const what = `its ${part} holds ${JSON.stringify(character)}`;
+    throw notSendable(`Header "${quote(name)}" cannot be sent in STOMP ${version}: ${what}`);
   });
 }
 
-function unsayable(text: string, version: Version): Error {
-  return protocolError(`Cannot send the header text ${JSON.stringify(text)} in STOMP ${version}`);
-}
+const notSendable = (message: string) => new MessageError("MESSAGE_NOT_SENDABLE", message);
 
 /**
  * What a header's text stands for.

@@ -17,7 +17,9 @@ export function parseHeartBeat(header: string | undefined): HeartBeat {
   return match ? { sendMs: Number(match[1]), receiveMs: Number(match[2]) } : noHeartBeat;
 }
 
-export const formatHeartBeat = ({ sendMs, receiveMs }: HeartBeat): string => `${sendMs},${receiveMs}`;
+/** As a `heart-beat` header, which has whole numbers. */
+export const formatHeartBeat = ({ sendMs, receiveMs }: HeartBeat): string =>
+  `${Math.round(sendMs)},${Math.round(receiveMs)}`;
 
 /** What holds for us when both sides have made their offers: the slower of the two, if both want it. */
 export function negotiate(mine: HeartBeat, theirs: HeartBeat): HeartBeat {
@@ -27,10 +29,10 @@ export function negotiate(mine: HeartBeat, theirs: HeartBeat): HeartBeat {
 
 /** What a heart has to do with a connection. */
 export interface HeartBody {
-  /** Milliseconds since we last sent anything. */
-  sentAgo(): number;
-  /** Milliseconds since we last got anything. */
-  receivedAgo(): number;
+  /** When we last sent anything, by `performance.now()`. */
+  sentAt(): number;
+  /** When we last got anything, by `performance.now()`. */
+  receivedAt(): number;
   /** Send one end of line. */
   beat(): void;
   /** The peer has been silent for too long. */
@@ -46,17 +48,20 @@ export class Heart {
     if (sendMs > 0) {
       // Looked at four times as often as agreed, sent when half the time is over: a late timer does no harm.
       this.#every(sendMs / 4, () => {
-        if (body.sentAgo() >= sendMs / 2) body.beat();
+        if (performance.now() - body.sentAt() >= sendMs / 2) body.beat();
       });
     }
     if (receiveMs > 0) {
       const most = PATIENCE * receiveMs;
       this.#every(receiveMs, () => {
-        if (body.receivedAgo() <= most) return;
-        // When this process was held up, the peer's bytes wait in the socket: let them in, then judge.
+        const receivedAt = body.receivedAt();
+        if (performance.now() - receivedAt <= most) return;
+        // When this process was held up, the peer's bytes wait in the socket: let them in, then judge by
+        // whether any came, not by the time, since it may have been held up again meanwhile.
         setImmediate(() =>
           setImmediate(() => {
-            if (!this.#stopped && body.receivedAgo() > most) body.silent(body.receivedAgo());
+            if (this.#stopped || body.receivedAt() !== receivedAt) return;
+            body.silent(performance.now() - receivedAt);
           }),
         );
       });

@@ -10,14 +10,14 @@ const OF_DELIVERY = new Set(["subscription", "ack", "redelivered", "receipt", "c
 const NOT_SENT = new Set([...OF_DELIVERY, "message-id", "transaction", "receipt-id"]);
 
 /** The charsets in which a text body can be read and written again without loss. */
-const CHARSETS: Readonly<Record<string, BufferEncoding>> = {
-  "utf-8": "utf8",
-  utf8: "utf8",
-  "us-ascii": "utf8",
-  ascii: "utf8",
-  "iso-8859-1": "latin1",
-  latin1: "latin1",
-};
+const CHARSETS: ReadonlyMap<string, BufferEncoding> = new Map([
+  ["utf-8", "utf8"],
+  ["utf8", "utf8"],
+  ["us-ascii", "utf8"],
+  ["ascii", "utf8"],
+  ["iso-8859-1", "latin1"],
+  ["latin1", "latin1"],
+]);
 
 /**
  * How the body of a content type is text: `text/…`, or anything with a charset (default UTF-8), whatever
@@ -26,7 +26,7 @@ const CHARSETS: Readonly<Record<string, BufferEncoding>> = {
 function textEncoding(contentType: string | undefined): BufferEncoding | undefined {
   if (contentType === undefined) return undefined;
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)"?/i.exec(contentType)?.[1]?.toLowerCase();
-  if (charset !== undefined) return CHARSETS[charset];
+  if (charset !== undefined) return CHARSETS.get(charset);
   return /^\s*text\//i.test(contentType) ? "utf8" : undefined;
 }
 

@@ -150,31 +150,34 @@ export class FrameParser {
     if (end - start > this.#limits.head) {
       throw protocolError(`A frame's head is longer than ${this.#limits.head} bytes`);
     }
-    const lines = this.#decode(start, end).split("\n");
+    const text = this.#decode(start, end);
+    const lines = text.split("\n");
     let command = lines[0] ?? "";
     // A command never ends in CR, so one that does comes from a peer with CRLF line ends. STOMP 1.2 allows
     // both line by line; in 1.0 and 1.1 a CR behind a value is data otherwise.
     const isCrlf = command.endsWith("\r");
     if (isCrlf) command = command.slice(0, -1);
     if (!COMMAND.test(command)) throw notStomp(command);
+    // It would be the end of a frame without an empty line, and what follows no headers of this one.
+    if (text.includes("\0"))
+      throw protocolError(`Expected an empty line after the headers of ${command}, got NUL`);
     if (lines.length - 1 > this.#limits.headers) {
       throw protocolError(`A ${command} frame has more than ${this.#limits.headers} headers`);
     }
     const version = isHandshake(command) ? "1.0" : this.version;
     const stripsCr = isCrlf || version === "1.2";
+    // As the original reads STOMP 1.0: trimmed, and of two headers the last.
+    const isTrimmed = this.version === "1.0";
     const headers = Object.create(null) as Header;
     for (let index = 1; index < lines.length; index++) {
       let line = lines[index] ?? "";
       if (stripsCr && line.endsWith("\r")) line = line.slice(0, -1);
-      const colon = line.indexOf(":");
-      if (colon < 1) throw protocolError(`Expected name:value as a ${command} header, got "${quote(line)}"`);
-      if (this.version === "1.0") {
-        // As the original reads STOMP 1.0: trimmed, and of two headers the last.
-        headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
-      } else {
-        const name = unescape(line.slice(0, colon), version);
-        headers[name] ??= unescape(line.slice(colon + 1), version);
-      }
+      const colon = Math.max(0, line.indexOf(":"));
+      const name = isTrimmed ? line.slice(0, colon).trim() : line.slice(0, colon);
+      if (name === "")
+        throw protocolError(`Expected name:value as a ${command} header, got "${quote(line)}"`);
+      if (isTrimmed) headers[name] = line.slice(colon + 1).trim();
+      else headers[unescape(name, version)] ??= unescape(line.slice(colon + 1), version);
     }
     return { command, headers, length: this.#bodyLength(command, headers["content-length"]) };
   }
@@ -199,8 +202,9 @@ export class FrameParser {
   #stepBody({ command, headers, length }: Head): boolean {
     let end: number;
     if (length === undefined) {
-      const found = this.#buffer.indexOf(0, this.#seen);
-      end = found >= 0 && found < this.#end ? found : this.#end;
+      // Not beyond what came: there is no telling how far it is to a NUL in the room that is left.
+      const found = this.#buffer.subarray(this.#seen, this.#end).indexOf(0);
+      end = found >= 0 ? this.#seen + found : this.#end;
       if (end - this.#start > this.#limits.body) throw this.#tooLong(command, "no end");
       if (end === this.#end) {
         this.#seen = end;

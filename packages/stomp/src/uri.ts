@@ -16,7 +16,7 @@ export function parseUri(uri: string): BrokerUri {
   const port = Number(match?.[3]);
   if (!match || port < 1 || port > 65535) {
     // A password may stand in what was meant as a URI: it is not to be seen in an error.
-    const shown = uri.replace(/\/\/[^/@]*@/, "//…@");
+    const shown = uri.replace(/^([a-z+]*:\/\/)?.*@/s, "$1…@");
     throw new TypeError(`Expected a broker URI as stomp://host:port, got ${JSON.stringify(shown)}`);
   }
   const host = match[2] ?? "";

@@ -45,7 +45,8 @@ export class Wire {
       if (!this.#ended) this.#error ??= closedError(error.message, error);
     });
     socket.on("end", () => {
-      if (!this.#ended) this.#error ??= closedError("the other side closed it");
+      const where = this.#parser.isInFrame ? " in the middle of a frame" : "";
+      if (!this.#ended) this.#error ??= closedError(`the other side closed it${where}`);
       socket.end();
     });
     socket.on("close", () => this.#close());
@@ -91,9 +92,9 @@ export class Wire {
   startHeart(agreed: HeartBeat): void {
     this.#lastReceived = performance.now();
     this.#heart = new Heart(agreed, {
-      sentAgo: () => performance.now() - this.#lastSent,
+      sentAt: () => this.#lastSent,
       // A peer whom we do not listen to is not silent.
-      receivedAgo: () => (this.#paused ? 0 : performance.now() - this.#lastReceived),
+      receivedAt: () => (this.#paused ? performance.now() : this.#lastReceived),
       beat: () => this.#enqueue(Buffer.from("\n")),
       silent: (ms) =>
         this.destroy(new BrokerError("BROKER_TIMEOUT", `No heart-beat for ${(ms / 1000).toFixed(1)} s`)),

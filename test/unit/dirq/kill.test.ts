@@ -1,0 +1,80 @@
+// Writers and readers that are killed in the middle of their work.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { SimpleQueue } from "@spoolwire/dirq";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { endWithUs, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { bodyOf, Ledger, sha1 } from "../../helpers/ledger.js";
+import { takeAll } from "../../helpers/queue-contract.js";
+
+const KILLS = 10;
+
+let path: string;
+beforeEach(() => (path = temporaryDirectory("kill")));
+afterEach(() => removeDirectory(path));
+
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+
+/** Run a fixture until it has said so many lines, kill it, and return all whole lines that it said. */
+async function runAndKill(lines: number, name: string, ...args: string[]): Promise<string[]> {
+  const child = spawn(process.execPath, [fixture(name), ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  endWithUs(child);
+  const closed = once(child, "close");
+  let said = "";
+  child.stdout.setEncoding("latin1").on("data", (chunk: string) => {
+    said += chunk;
+    if (said.split("\n").length > lines) child.kill("SIGKILL");
+  });
+  const [, signal] = (await closed) as [number | null, string | null];
+  expect(signal).toBe("SIGKILL");
+  return said.split("\n").slice(0, -1);
+}
+
+/** A queue to whose clock all locks and temporary files are old. */
+const late = () => new SimpleQueue({ path }, { clock: () => (Date.now() + 3_600_000) * 1000 });
+
+/** The id that a body begins with. */
+const idOf = (body: string | Uint8Array) => String(body).split("\n", 1)[0]!;
+
+test("what a killed writer has said that it added is there, whole, and nothing else but one element a kill", async () => {
+  const ledger = new Ledger();
+  for (let kill = 0; kill < KILLS; kill++) {
+    const ids = await runAndKill(1 + kill * 7, "dirq-writer.mjs", path, `writer${kill}`);
+    for (const id of ids) ledger.accept(id, sha1(bodyOf(id)));
+  }
+  for (const body of await takeAll(late())) {
+    const id = idOf(body);
+    expect(String(body)).toBe(bodyOf(id));
+    ledger.deliver(id, sha1(body));
+  }
+  const report = ledger.report();
+  expect(report).toMatchObject({ lost: 0, duplicates: 0, damaged: 0 });
+  expect(report.unknown).toBeLessThanOrEqual(KILLS);
+  expect(report.accepted).toBeGreaterThanOrEqual(KILLS);
+});
+
+test("what no killed reader has said that it took is still there, whole", async () => {
+  const ledger = new Ledger();
+  const queue = new SimpleQueue({ path });
+  for (let n = 0; n < 2000; n++) {
+    const id = `element-${n}-${1 + (n % 300)}`;
+    queue.add(bodyOf(id));
+    ledger.accept(id, sha1(bodyOf(id)));
+  }
+  for (let kill = 0; kill < KILLS; kill++) {
+    for (const line of await runAndKill(1 + kill * 7, "dirq-reader.mjs", path)) {
+      const [id, digest] = line.split(" ") as [string, string];
+      ledger.deliver(id, digest);
+    }
+  }
+  const left = await takeAll(late());
+  expect(left.length).toBeGreaterThan(0);
+  for (const body of left) ledger.deliver(idOf(body), sha1(body));
+  const report = ledger.report();
+  expect(report).toMatchObject({ lost: 0, unknown: 0, damaged: 0 });
+  // One that it had taken, but not yet removed.
+  expect(report.duplicates).toBeLessThanOrEqual(KILLS);
+});
