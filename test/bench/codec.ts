@@ -2,6 +2,7 @@
 import type { Header } from "@spoolwire/message";
 import { encodeFrame, FrameParser } from "@spoolwire/stomp";
 import { rate, type Bench, type Contest, type Rates } from "./bench.js";
+import { bodies } from "./bodies.js";
 import * as sketch from "./sketch.js";
 import * as stompit from "./stompit.js";
 
@@ -34,11 +35,10 @@ export const codec: Bench = {
   summary: "STOMP frames to bytes and back, 100 bytes and 10 kB, without a network",
   size: 10_000,
   places: [],
-  contests: (size) => [contest("100 B", 100, size), contest("10 kB", 10_000, size)],
+  contests: (size) => Object.entries(bodies).map(([name, body]) => contest(name, body, size)),
 };
 
-function contest(name: string, bytes: number, size: number): Contest {
-  const body = "abcdefghi ".repeat(bytes / 10);
+function contest(name: string, body: string, size: number): Contest {
   const frame = sketch.encode("MESSAGE", received, body);
   // The same whole frames again and again, cut where a socket cuts them.
   const perStream = Math.min(size, Math.ceil(STREAM / frame.length));

@@ -11,6 +11,7 @@ import { removeDirectory, type TestBroker } from "../helpers/broker.js";
 import { startEmbedded } from "../helpers/embedded.js";
 import { BareClient } from "./bare-client.js";
 import { rate, type Bench, type Contest, type Rates } from "./bench.js";
+import { bodies } from "./bodies.js";
 import { fastest, makeDirectory, workIn } from "./place.js";
 
 const WINDOW = 1000;
@@ -27,11 +28,8 @@ export const transfer: Bench = {
   async *contests(size) {
     workIn(fastest);
     await using broker = await startEmbedded();
-    for (const [name, bytes] of Object.entries({ "100 B": 100, "10 kB": 10_000 })) {
-      const message = new Message({
-        header: { destination, persistent: "true" },
-        body: "abcdefghi ".repeat(bytes / 10),
-      });
+    for (const [name, body] of Object.entries(bodies)) {
+      const message = new Message({ header: { destination, persistent: "true" }, body });
       for (const window of [0, WINDOW]) {
         yield contest(`${name}${window > 0 ? " reliable" : ""}`, { broker, message, window, size });
       }

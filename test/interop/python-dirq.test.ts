@@ -192,10 +192,10 @@ describe.runIf(requires("python3-dirq"))("with the original in Python", () => {
       });
       // Everybody had a part in it.
       for (const lines of [...written, ...read]) expect(lines).not.toEqual([]);
-        console.log(
-          written.map((x) => x.length),
-          read.map((x) => x.length),
-        );
+      console.log(
+        written.map((x) => x.length),
+        read.map((x) => x.length),
+      );
       expect(await takeAll(ours)).toEqual([]);
       expect(readdirSync(path).length).toBeLessThanOrEqual(1);
     },

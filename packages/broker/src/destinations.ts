@@ -52,9 +52,9 @@ export class Destinations {
   /** Find the queues that are there, and clean up after a broker that was killed. */
   async open(signal: AbortSignal): Promise<void> {
     mkdirSync(this.#directory, { recursive: true });
-    for (const file of readdirSync(this.#directory)) {
-      const name = decodeName(file);
-      if (name === undefined) this.#log(`not a queue: ${join(this.#directory, file)}`);
+    for (const file of readdirSync(this.#directory, { withFileTypes: true })) {
+      const name = file.isDirectory() ? decodeName(file.name) : undefined;
+      if (name === undefined) this.#log(`not a queue: ${join(this.#directory, file.name)}`);
       else await this.#queue(name).tidy(signal, OLD);
     }
   }
@@ -64,14 +64,12 @@ export class Destinations {
    * @throws Refusal; the file failure, if a queue cannot be made
    */
   find(destination: string | undefined): Destination {
-    const match = /^\/(queue|topic)\/(.+)$/s.exec(destination ?? "");
-    const name = match?.[2];
+    const [, kind, name] = /^\/(queue|topic)\/(.+)$/s.exec(destination ?? "") ?? [];
     if (name === undefined) {
-      throw new Refusal(
-        `Expected a destination as /queue/NAME or /topic/NAME, got ${destination === undefined ? "none" : quote(destination)}`,
-      );
+      const got = destination === undefined ? "none" : quote(destination);
+      throw new Refusal(`Expected a destination as /queue/NAME or /topic/NAME, got ${got}`);
     }
-    if (match?.[1] === "queue") return this.#queue(name);
+    if (kind === "queue") return this.#queue(name);
     return this.#topics.get(name) ?? new Topic(name, this.#topics);
   }
 

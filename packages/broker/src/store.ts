@@ -7,18 +7,15 @@ import { DqsQueue, Message } from "@spoolwire/message";
  * costs as much as all the rest: add, lock and remove take 230 us an element on ext4, add and unlink 100.
  */
 export class Store extends DqsQueue {
-  /**
-   * The message of an element. Undefined: it is gone.
-   * @throws MessageError, which names the element's file; the file failure
-   */
+  /** The message of an element. Undefined: it is gone. @throws MessageError; the file failure */
   read(name: string): Message | undefined {
     const content = unlessGone(() => fs.readFileSync(`${this.path}/${name}`));
     return content && Message.deserialize(content);
   }
 
-  /** Remove an element. False: it is gone already. */
-  discard(name: string): boolean {
-    return unlessGone(() => (fs.unlinkSync(`${this.path}/${name}`), true)) ?? false;
+  /** Remove an element, if it is not gone already. */
+  discard(name: string): void {
+    unlessGone(() => fs.unlinkSync(`${this.path}/${name}`));
   }
 }
 

@@ -188,9 +188,12 @@ describe("the data directory", () => {
   test("may hold things that are no queues, which are told and left alone", async () => {
     using data = makeData();
     mkdirSync(join(data.path, "queue", "a b"), { recursive: true });
+    writeFileSync(join(data.path, "queue", "file"), "");
     await using broker = await start({ data: data.path });
-    expect(broker.log).toEqual([`not a queue: ${join(data.path, "queue", "a b")}`]);
-    expect(readdirSync(join(data.path, "queue"))).toEqual(["a b"]);
+    const told = ["a b", "file"].map((name) => `not a queue: ${join(data.path, "queue", name)}`);
+    expect(broker.log.sort()).toEqual(told);
+    expect(broker.status().queues).toEqual({});
+    expect(readdirSync(join(data.path, "queue")).sort()).toEqual(["a b", "file"]);
   });
 
   test("may hold locks and unfinished files of another life, which hold up nothing", async () => {

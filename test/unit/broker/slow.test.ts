@@ -63,8 +63,8 @@ describe("a client that does not read", () => {
 describe("when the disk fails", () => {
   afterEach(() => vi.restoreAllMocks());
 
-  /** The dirq package calls what it has of node:fs by name, so that this is seen there. */
-  function fail(call: "writeFileSync" | "linkSync", code: string): void {
+  /** The packages call what they need by name on the default export of node:fs, so that they see this. */
+  function fail(call: "writeFileSync" | "linkSync" | "unlinkSync", code: string): void {
     vi.spyOn(fs, call).mockImplementation(() => {
       throw Object.assign(new Error(`${code}: ${call} '/secret/place'`), { code, syscall: call });
     });
@@ -114,19 +114,48 @@ describe("when the disk fails", () => {
     using client = await RawClient.connect(broker);
     await client.subscribe(destination, { ack: "client" });
     const message = await client.next();
-    // A directory in the place of the element cannot be unlinked, not even by root.
-    const element = join(broker.data, message.headers["message-id"] ?? "");
-    const content = fs.readFileSync(element);
-    fs.rmSync(element);
-    fs.mkdirSync(element);
-    client.ack(message);
-    expect((await client.refused()).headers.message).toMatch(
-      /^The broker cannot do this now \((EISDIR|EPERM)\)$/,
-    );
-    fs.rmdirSync(element);
-    fs.writeFileSync(element, content);
+    fail("unlinkSync", "EROFS");
+    client.ack(message, "ACK", { receipt: "7" });
+    expect((await client.refused()).headers).toMatchObject({
+      message: "The broker cannot do this now (EROFS)",
+      "receipt-id": "7",
+    });
+    vi.restoreAllMocks();
     using other = await RawClient.connect(broker);
     await other.subscribe(destination);
     expect(await other.next()).toMatchObject({ text: "x", headers: { redelivered: "true" } });
+  });
+
+  test("a queue with ack:auto rests, and goes on by itself when the disk is well again", async () => {
+    await using broker = await start();
+    await fill(broker, destination, "0", "1");
+    using client = await RawClient.connect(broker);
+    fail("unlinkSync", "EROFS");
+    await client.subscribe(destination);
+    expect((await client.next()).text).toBe("0");
+    await until(() => broker.log.join().includes("EROFS"));
+    await client.settle();
+    // It does not try without end.
+    expect(broker.status().delivered).toBe(1);
+    vi.restoreAllMocks();
+    expect((await client.next()).headers.redelivered).toBe("true");
+    expect((await client.next()).text).toBe("1");
+    await until(() => broker.status().queues.a?.messages === 0);
+  });
+
+  test.each([
+    ["EMFILE", 1],
+    ["EIO", 0],
+  ])("an element that cannot be read (%s) is tried again %d time(s)", async (code, again) => {
+    await using broker = await start();
+    await fill(broker, destination, "0", "1");
+    using client = await RawClient.connect(broker);
+    vi.spyOn(fs, "readFileSync").mockImplementationOnce(() => {
+      throw Object.assign(new Error(`${code}: read`), { code });
+    });
+    await client.subscribe(destination);
+    const expected = again ? ["0", "1"] : ["1"];
+    expect(texts(await client.take(expected.length))).toEqual(expected);
+    expect(broker.status().queues.a).toMatchObject({ messages: again ? 0 : 1, malformed: again ? 0 : 1 });
   });
 });

@@ -74,7 +74,7 @@ test("who subscribes to a topic and does not read is sent away, and the others g
   await quick.subscribe(destination);
   slow.socket.pause();
   using sender = await RawClient.connect(broker);
-  const body = Buffer.alloc(256 * 1024, "x");
+  const body = Buffer.alloc(1024 * 1024, "x");
   let sent = 0;
   while (broker.status().subscriptions === 2) {
     await sender.confirm("SEND", { destination }, body);

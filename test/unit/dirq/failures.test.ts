@@ -113,6 +113,8 @@ describe.each(Object.entries(operations))(
         moment.disarm();
         expect(moment.made).toBeLessThan(30);
 
+        // A lock that failed is no lock.
+        const isFree = name.startsWith("lock") && queue.lock(element);
         // The object goes on working.
         const more = queue.add("more");
         expect(queue.lock(more)).toBe(true);
@@ -127,6 +129,7 @@ describe.each(Object.entries(operations))(
         } else {
           told++;
           expect(thrown).toBe(error);
+          if (name.startsWith("lock")) expect(isFree).toBe(true);
           expect(failed).toContainEqual(bodies);
           if (name === "addPath") expect(readdirSync(top)).toContain("source");
         }
