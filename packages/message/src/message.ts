@@ -95,7 +95,8 @@ export class Message {
 
 /** As in Perl and Python: what JavaScript stores as a surrogate pair is one. */
 function characters(text: string | Buffer): number {
-  if (typeof text !== "string") return text.length;
+  // Pure ASCII, as most is, is seen at a glance.
+  if (typeof text !== "string" || Buffer.byteLength(text) === text.length) return text.length;
   return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0);
 }
 

@@ -125,7 +125,7 @@ describe("options", () => {
     [[...queueOnly, "--outgoing-queue", "type=DQS"], "Expected --outgoing-queue to have path=DIRECTORY"],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b granularity=x"],
-      '--outgoing-queue: Expected `granularity` to be an integer from 0 to 4294967295, got "x" (string)',
+      "--outgoing-queue: Expected `granularity` to be an integer from 0 to 4294967295, got 'x' (string)",
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b type=XYZ"],
