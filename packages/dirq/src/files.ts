@@ -6,6 +6,7 @@ import fs from "node:fs";
  */
 export type FileCalls = Pick<
   typeof fs,
+  | "accessSync"
   | "closeSync"
   | "fstatSync"
   | "ftruncateSync"
@@ -55,7 +56,7 @@ export class Files {
 
   /** Throw ENOENT or ENOTDIR unless this is a directory (or leads to one). */
   demandDir(path: string): void {
-    this.#calls.lstatSync(`${path}/.`);
+    this.#calls.accessSync(`${path}/.`);
   }
 
   /** Throw ENOENT unless there is something of this name. */

@@ -64,6 +64,7 @@ export interface DirQueue<Element = unknown> extends Iterable<string> {
   /**
    * Remove what crashed processes left behind: temporary files older than `maxtemp`, locks older than
    * `maxlock`, empty directories but the last. Works in slices so that the event loop goes on.
+   * @throws TypeError, RangeError naming the option
    */
   purge(options?: PurgeOptions): Promise<PurgeReport>;
 }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { Message } from "@spoolwire/message";
 import { fill, RawClient, start, store, versions } from "./helpers.js";
 
 const destination = "/queue/a";
@@ -96,6 +97,26 @@ describe("headers", () => {
     const message = await pass("1.1", "1.1", {});
     expect(message.stored.header).toEqual({ destination });
     expect(message.headers).not.toHaveProperty("receipt");
+  });
+});
+
+test("an element from elsewhere is delivered as the queue's, whatever its headers say", async () => {
+  await using broker = await start();
+  await fill(broker, destination, "first");
+  await broker.stop();
+  const header = {
+    ...{ destination: "/queue/other", "message-id": "m", subscription: "other", ack: "k", receipt: "r" },
+    ...{ redelivered: "true", transaction: "t", "content-length": "99", kept: "value" },
+  };
+  const name = store(broker, "a").addMessage(new Message({ header, body: "caf\u00e9" }));
+  await using again = await start({ data: broker.data });
+  using client = await RawClient.connect(again);
+  await client.subscribe(destination);
+  const [, message] = await client.take(2);
+  expect(message?.text).toBe("caf\u00e9");
+  expect(message?.headers).toEqual({
+    ...{ destination, subscription: "s", "message-id": `queue/a/${name}` },
+    ...{ "content-length": "5", kept: "value" },
   });
 });
 

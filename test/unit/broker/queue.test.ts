@@ -1,6 +1,8 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Message } from "@spoolwire/message";
-import { fill, RawClient, start, store, texts, until, versions, type Received } from "./helpers.js";
+import { fill, makeData, RawClient, start, store, texts, until, versions, type Received } from "./helpers.js";
 
 const destination = "/queue/a";
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, n) => String(from + n));
@@ -381,6 +383,28 @@ test("a backlog of more than is remembered comes in order, with what is sent mea
   expect(client.frames).toEqual([]);
   expect(broker.status().queues.a).toMatchObject({ messages: 0, unacknowledged: 0 });
 }, 30_000);
+
+test("what comes while a backlog is read from disk is delivered once, and after it", async () => {
+  using data = makeData();
+  const old = join(data.path, "queue", "a", "5f9c1a40");
+  mkdirSync(old, { recursive: true });
+  for (const n of [0, 1, 2]) writeFileSync(join(old, `5f9c1a4000000${n}`), `{"body":"${n}"}`);
+  await using broker = await start({ data: data.path });
+  // Now the directory of this moment is there too, and will be listed after the old one.
+  await fill(broker, destination, "3");
+  using client = await RawClient.connect(broker);
+  await client.subscribe(destination, { ack: "client", "prefetch-count": "1" });
+  let message = await client.next();
+  await fill(broker, destination, "4", "5", "6");
+  for (const n of [0, 1, 2, 3, 4, 5, 6]) {
+    expect(message.text).toBe(String(n));
+    client.ack(message);
+    if (n < 6) message = await client.next();
+  }
+  await client.settle();
+  expect(client.frames).toEqual([]);
+  expect(broker.status()).toMatchObject({ delivered: 7, queues: { a: { messages: 0, malformed: 0 } } });
+});
 
 test("an element that is no message is left where it is, told of once, and holds up nobody", async () => {
   await using broker = await start();

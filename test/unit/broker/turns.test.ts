@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { startBroker, type BrokerOptions } from "@spoolwire/broker";
-import { RawClient, start, until } from "./helpers.js";
+import { fill, RawClient, start, until } from "./helpers.js";
 
 test("a client that sends without end delays another by turns only", async () => {
   await using broker = await start();
@@ -14,19 +14,53 @@ test("a client that sends without end delays another by turns only", async () =>
   await until(() => broker.status().queues.busy?.messages === 2000);
 });
 
-test("a large ACK is done piece by piece, and others go on meanwhile", async () => {
-  await using broker = await start();
-  using client = await RawClient.connect(broker);
-  using other = await RawClient.connect(broker);
-  for (let count = 0; count < 600; count++) client.send("SEND", { destination: "/queue/a" }, "x");
-  await client.subscribe("/queue/a", { ack: "client", "prefetch-count": "0" });
-  const last = (await client.take(600)).at(-1);
-  if (last) client.ack(last);
-  const left = () => broker.status().queues.a?.messages ?? 0;
-  await until(() => left() < 600);
-  await other.confirm("SEND", { destination: "/topic/nobody" });
-  expect(left()).toBeGreaterThan(0);
-  await until(() => left() === 0);
+describe("work is done in slices, between which the event loop goes on", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Time flies, so that a slice is a few steps however fast the machine. Returns all values seen between slices. */
+  function watch(value: () => number): Set<number> {
+    let now = performance.now();
+    vi.spyOn(performance, "now").mockImplementation(() => now++);
+    const seen = new Set<number>();
+    const look = () => {
+      seen.add(value());
+      if (vi.isMockFunction(performance.now)) setImmediate(look);
+    };
+    look();
+    return seen;
+  }
+
+  test("delivering a backlog", async () => {
+    await using broker = await start();
+    await fill(broker, "/queue/a", ...Array<string>(200).fill("x"));
+    using client = await RawClient.connect(broker);
+    const seen = watch(() => broker.status().delivered);
+    await client.subscribe("/queue/a");
+    await client.take(200);
+    expect(seen.size).toBeGreaterThan(10);
+  });
+
+  test("acknowledging many at once", async () => {
+    await using broker = await start();
+    await fill(broker, "/queue/a", ...Array<string>(200).fill("x"));
+    using client = await RawClient.connect(broker);
+    await client.subscribe("/queue/a", { ack: "client", "prefetch-count": "0" });
+    const messages = await client.take(200);
+    const seen = watch(() => broker.status().queues.a?.messages ?? 0);
+    client.ack(messages[199]!);
+    await client.settle();
+    expect(seen.size).toBeGreaterThan(10);
+    expect(broker.status().queues.a?.messages).toBe(0);
+  });
+
+  test("taking many messages", async () => {
+    await using broker = await start();
+    using client = await RawClient.connect(broker);
+    const seen = watch(() => broker.status().received);
+    client.write("SEND\ndestination:/queue/a\n\nx\0".repeat(200));
+    await client.settle();
+    expect(seen.size).toBeGreaterThan(10);
+  });
 });
 
 test.each([
