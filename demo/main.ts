@@ -196,7 +196,7 @@ async function run(
   if (status !== 0 && !tolerated.includes(status ?? -1))
     throw new Error(`${name} ended with status ${status}: ${words}`);
   const found = /(?:added|took|processed) (\d+) (?:elements|messages) in ([\d.]+) seconds/.exec(words);
-  const only = words.includes('processed only 1 message') ? 1 : 0;
+  const only = words.includes("processed only 1 message") ? 1 : 0;
   return { program: name, count: Number(found?.[1] ?? only), seconds: Number(found?.[2] ?? 0) };
 }
 

@@ -183,11 +183,10 @@ describe("the name of a queue", () => {
     await fill(broker, `/queue/${name}`, "kept");
     expect(readdirSync(join(broker.data, "queue"))).toEqual([file]);
     await broker.stop();
-    const again = await start({ data: broker.data });
+    await using again = await start({ data: broker.data });
     expect(again.status().queues).toMatchObject({ [name]: { messages: 1 } });
     using client = await RawClient.connect(again);
     await client.subscribe(`/queue/${name}`);
     expect(await client.next()).toMatchObject({ text: "kept", headers: { destination: `/queue/${name}` } });
-    await again.stop();
   });
 });

@@ -20,11 +20,11 @@ describe("work is done in slices, between which the event loop goes on", () => {
   /** Time flies, so that a slice is a few steps however fast the machine. Returns all values seen between slices. */
   function watch(value: () => number): Set<number> {
     let now = performance.now();
-    vi.spyOn(performance, "now").mockImplementation(() => now++);
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => now++);
     const seen = new Set<number>();
     const look = () => {
       seen.add(value());
-      if (vi.isMockFunction(performance.now)) setImmediate(look);
+      if (spy.getMockImplementation()) setImmediate(look);
     };
     look();
     return seen;
