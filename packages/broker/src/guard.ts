@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { BusyError } from "./errors.js";
@@ -26,12 +26,8 @@ const ANSWER_MS = 1000;
  */
 export async function guard(directory: string, whoWeAre: () => string): Promise<() => Promise<void>> {
   const own = `broker-${randomBytes(4).toString("hex")}.sock`;
-  const path = join(directory, own);
-  if (Buffer.byteLength(path) > LONGEST) {
-    throw new RangeError(
-      `Expected the path of the data directory to be short enough for a socket in it (${LONGEST} bytes with its name), got ${path}`,
-    );
-  }
+  const place = shorten(directory, own);
+  const path = join(place.path, own);
   const server = net.createServer((socket) => {
     // A rival that is gone before it has its answer is no failure of ours.
     socket.on("error", () => {}).end(whoWeAre());
@@ -40,10 +36,11 @@ export async function guard(directory: string, whoWeAre: () => string): Promise<
   server.unref();
   const release = async () => {
     await new Promise<void>((resolve) => server.close(() => resolve()));
+    place.close();
   };
   for (const name of readdirSync(directory)) {
     if (!NAME.test(name) || name === own) continue;
-    const other = await ask(join(directory, name));
+    const other = await ask(join(place.path, name));
     if (other === undefined) {
       rmSync(join(directory, name), { force: true });
       continue;
@@ -52,6 +49,20 @@ export async function guard(directory: string, whoWeAre: () => string): Promise<
     throw new BusyError(`The data directory ${directory} is served by another broker: ${other}`);
   }
   return release;
+}
+
+/** A path to the directory that a socket can have: a long one is said by way of an open descriptor, on Linux. */
+function shorten(directory: string, name: string): { readonly path: string; close(): void } {
+  const isShort = Buffer.byteLength(join(directory, name)) <= LONGEST;
+  if (isShort) return { path: directory, close: () => {} };
+  if (!existsSync("/proc/self/fd")) {
+    const most = LONGEST - name.length - 1;
+    throw new RangeError(
+      `Expected the data directory to have a path of at most ${most} bytes, got ${directory}`,
+    );
+  }
+  const fd = openSync(directory, "r");
+  return { path: `/proc/self/fd/${fd}`, close: () => closeSync(fd) };
 }
 
 /** Who listens on a socket; undefined: nobody does. */

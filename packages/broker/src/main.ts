@@ -8,7 +8,6 @@ import {
   type OptionEntry,
 } from "@spoolwire/program";
 import { startBroker } from "./broker.js";
-import { BusyError } from "./errors.js";
 import { defaults } from "./options.js";
 
 const entries = [
@@ -58,20 +57,14 @@ export function main(argv: readonly string[]): Promise<number> {
 async function serve({ options, log, signal }: Invocation<typeof entries>): Promise<number> {
   const { data = "", host, port, auth, prefetch } = options;
   const credential = parseCredential(auth ?? "none");
-  try {
-    const broker = await startBroker({
-      ...{ data, host, port, prefetch, log: (line) => log.warn(line) },
-      ...(credential.scheme === "plain" && {
-        credential: { login: credential.name, passcode: credential.pass },
-      }),
-    });
-    log.info(`listening on ${broker.address}`);
-    if (!signal.aborted) await once(signal, "abort");
-    await broker.stop();
-    return ExitStatus.ok;
-  } catch (error) {
-    if (!(error instanceof BusyError)) throw error;
-    log.error(error.message);
-    return ExitStatus.unavailable;
-  }
+  const broker = await startBroker({
+    ...{ data, host, port, prefetch, log: (line) => log.warn(line) },
+    ...(credential.scheme === "plain" && {
+      credential: { login: credential.name, passcode: credential.pass },
+    }),
+  });
+  log.info(`listening on ${broker.address}`);
+  if (!signal.aborted) await once(signal, "abort");
+  await broker.stop();
+  return ExitStatus.ok;
 }

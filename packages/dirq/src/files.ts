@@ -8,7 +8,11 @@ export type FileCalls = Pick<
   typeof fs,
   | "accessSync"
   | "closeSync"
+  | "fdatasync"
+  | "fdatasyncSync"
   | "fstatSync"
+  | "fsync"
+  | "fsyncSync"
   | "ftruncateSync"
   | "linkSync"
   | "lstatSync"
@@ -16,13 +20,13 @@ export type FileCalls = Pick<
   | "mkdirSync"
   | "openSync"
   | "readdirSync"
-  | "readFileSync"
+  | "readSync"
   | "rmdirSync"
   | "unlinkSync"
   | "writeFileSync"
 >;
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 
 /** Make one file call. Returns the error code if it is one of those tolerated, "" if the call succeeded. */
 function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): Code | "" {
@@ -35,6 +39,15 @@ function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): C
     throw error;
   }
 }
+
+/** A call with a callback, as a promise. */
+const promise = (call: (done: (error: Error | null) => void) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    call((error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 
 /** File operations for a directory that other processes change at the same time. */
 export class Files {
@@ -49,9 +62,9 @@ export class Files {
     return attempt(() => this.#calls.mkdirSync(path, 0o777), "EEXIST") === "";
   }
 
-  /** Make a directory and those above it, as far as they are not there. */
-  makePath(path: string): void {
-    this.#calls.mkdirSync(path, { recursive: true, mode: 0o777 });
+  /** Make a directory and those above it, as far as they are not there. Returns the first that was made. */
+  makePath(path: string): string | undefined {
+    return this.#calls.mkdirSync(path, { recursive: true, mode: 0o777 });
   }
 
   /** Throw ENOENT or ENOTDIR unless this is a directory (or leads to one). */
@@ -75,10 +88,10 @@ export class Files {
   }
 
   /**
-   * Write a file that must not exist yet; one that could not be written whole is taken away again.
-   * "EEXIST": the name is taken. "ENOENT": its directory is not there.
+   * Write a file that must not exist yet, and leave it open; one that could not be written whole is taken
+   * away again. "EEXIST": the name is taken. "ENOENT": its directory is not there.
    */
-  create(path: string, data: string | Uint8Array): "" | "EEXIST" | "ENOENT" {
+  create(path: string, data: string | Uint8Array): number | "EEXIST" | "ENOENT" {
     let fd = -1;
     const failed = attempt(
       () => (fd = this.#calls.openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o666)),
@@ -87,16 +100,60 @@ export class Files {
     );
     if (failed !== "") return failed;
     try {
-      try {
-        this.#calls.writeFileSync(fd, data);
-      } finally {
-        this.#calls.closeSync(fd);
-      }
+      this.#calls.writeFileSync(fd, data);
+      return fd;
     } catch (error) {
+      this.closeQuietly(fd);
       this.discard(path);
       throw error;
     }
-    return "";
+  }
+
+  /** Close what `create` has left open: an error may be the last word on a write. */
+  close(fd: number): void {
+    this.#calls.closeSync(fd);
+  }
+
+  /** Close after an error that is the one to tell. */
+  closeQuietly(fd: number): void {
+    try {
+      this.#calls.closeSync(fd);
+    } catch {
+      // It is closed all the same.
+    }
+  }
+
+  /** Bring a file's content to the disk. After an error it must be written anew: its pages count as clean. */
+  syncFile(fd: number): void {
+    this.#calls.fdatasyncSync(fd);
+  }
+
+  /** As `syncFile`, many at a time: the file system commits them together. */
+  async syncFiles(fds: readonly number[]): Promise<void> {
+    const results = await Promise.allSettled(
+      fds.map((fd) => promise((done) => this.#calls.fdatasync(fd, done))),
+    );
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** Bring the names in a directory to the disk. */
+  syncDir(path: string): void {
+    const fd = this.#calls.openSync(path, O_RDONLY | O_DIRECTORY);
+    try {
+      this.#calls.fsyncSync(fd);
+    } finally {
+      this.#calls.closeSync(fd);
+    }
+  }
+
+  /** As `syncDir`, while others go on. */
+  async syncDirLater(path: string): Promise<void> {
+    const fd = this.#calls.openSync(path, O_RDONLY | O_DIRECTORY);
+    try {
+      await promise((done) => this.#calls.fsync(fd, done));
+    } finally {
+      this.#calls.closeSync(fd);
+    }
   }
 
   /** Give a file a second name, never replacing another. "EEXIST": it is taken. "ENOENT": no such file. */
@@ -130,7 +187,17 @@ export class Files {
     );
     if (failed !== "") return failed === "ENOENT" ? failed : "foreign";
     try {
-      return this.#calls.fstatSync(fd).isFile() ? this.#calls.readFileSync(fd) : "foreign";
+      const stat = this.#calls.fstatSync(fd);
+      if (!stat.isFile()) return "foreign";
+      // By hand, since readFileSync asks for the size once more.
+      const content = Buffer.allocUnsafe(stat.size);
+      let length = 0;
+      while (length < stat.size) {
+        const count = this.#calls.readSync(fd, content, length, stat.size - length, null);
+        if (count === 0) break;
+        length += count;
+      }
+      return content.subarray(0, length);
     } finally {
       this.#calls.closeSync(fd);
     }

@@ -1,12 +1,22 @@
 import { inspect } from "node:util";
 import type { PurgeOptions } from "./queue.js";
 
+/**
+ * What an element survives once `add` has returned. `none`: the death of every process, as in the sister
+ * implementations; a power cut may leave empty files, or nothing. `file`: a power cut leaves it whole, or
+ * not there. `full`: a power cut leaves it there, and whole.
+ */
+export const durabilities = ["none", "file", "full"] as const;
+export type Durability = (typeof durabilities)[number];
+
 /** How to open a queue. The fields that are not given have the values of `defaults`. */
 export interface QueueOptions {
   /** The directory of the queue. All of it is on one file system. */
   readonly path: string;
   /** Make the directory (and those above it) if it is not there (default true). */
   readonly create?: boolean;
+  /** What an element that was added survives (default "none"): see `Durability`. */
+  readonly durability?: Durability;
   /** Seconds that one intermediate directory collects elements for (default 60; 0: not rounded). */
   readonly granularity?: number;
   /** Seconds before a purge counts a lock as stale (default 600; 0: never). */
@@ -19,7 +29,13 @@ export interface QueueOptions {
   readonly umask?: number;
 }
 
-export const defaults = Object.freeze({ create: true, granularity: 60, maxlock: 600, maxtemp: 300 });
+export const defaults = Object.freeze({
+  create: true,
+  durability: "none",
+  granularity: 60,
+  maxlock: 600,
+  maxtemp: 300,
+});
 
 const most: Record<string, number> = { granularity: 0xffffffff, rndhex: 15, umask: 0o777 };
 
@@ -37,6 +53,11 @@ export function checkOptions<Options extends QueueOptions>(options: Options): Op
           throw new TypeError(refusal(name, "true or false", value));
         }
         break;
+      case "durability":
+        if (!durabilities.includes(value as Durability) && value !== undefined) {
+          throw new TypeError(refusal(name, `one of ${durabilities.join(", ")}`, value));
+        }
+        break;
       case "granularity":
       case "maxlock":
       case "maxtemp":
@@ -46,7 +67,7 @@ export function checkOptions<Options extends QueueOptions>(options: Options): Op
         break;
       default:
         throw new TypeError(
-          `Unknown queue option \`${name}\`, expected one of path, create, granularity, maxlock, maxtemp, rndhex, umask`,
+          `Unknown queue option \`${name}\`, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask`,
         );
     }
   }

@@ -1,13 +1,23 @@
+import { dirname, resolve } from "node:path";
 import { DirqError } from "./errors.js";
 import { Files, type FileCalls } from "./files.js";
 import { checkName, isDirectory, isElement, NameMaker, systemClock, type Clock } from "./name.js";
-import { checkOptions, checkPurgeOptions, defaults, type QueueOptions } from "./options.js";
+import { checkOptions, checkPurgeOptions, defaults, type Durability, type QueueOptions } from "./options.js";
 import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
 
 /** What a queue stands on; tests put their own in. */
 export interface Surroundings {
   readonly calls?: FileCalls;
   readonly clock?: Clock;
+}
+
+/** So many elements are committed together; more are no faster, and each has a file open. */
+const BATCH = 128;
+
+/** A file that is written and still open. */
+interface Temporary {
+  readonly path: string;
+  readonly fd: number;
 }
 
 /** How long a purge works before it lets the event loop run, milliseconds. */
@@ -35,9 +45,14 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
   readonly #maxlock: number;
   readonly #maxtemp: number;
   readonly #umask: number | undefined;
+  readonly #durability: Durability;
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #names: NameMaker;
+  /** What we have locked: `remove` need not look whether it is. */
+  readonly #held = new Set<string>();
+  /** The intermediate directory whose own name is known to be on the disk. */
+  #durableDirectory: string | undefined;
   #cursor: IterableIterator<string> | undefined;
 
   /** @throws TypeError, RangeError naming the option; ENOENT if `create` is false and nothing is there */
@@ -51,20 +66,41 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     this.#files = new Files(surroundings.calls);
     this.#clock = surroundings.clock ?? systemClock();
     this.#names = new NameMaker(options.rndhex ?? Math.floor(Math.random() * 16), this.#clock);
-    if (options.create ?? defaults.create) this.#masked(() => this.#files.makePath(this.path));
+    this.#durability = options.durability ?? defaults.durability;
+    if (options.create ?? defaults.create) this.#make();
     else this.#files.demandDir(this.path);
   }
 
   add(data: string | Uint8Array): string {
     return this.#masked(() => {
       const directory = this.#names.directory(this.#granularity);
-      const temporary = this.#writeTemporary(directory, data);
+      const { path, fd } = this.#writeTemporary(directory, data);
+      let name: string;
       try {
-        return this.#publish(temporary, directory);
+        try {
+          if (this.#durability !== "none") this.#files.syncFile(fd);
+        } finally {
+          this.#files.close(fd);
+        }
+        name = this.#publish(path, directory);
       } finally {
-        this.#files.discard(temporary);
+        this.#files.discard(path);
       }
+      if (this.#durability === "full") this.#syncDirectory(directory);
+      return name;
     });
+  }
+
+  async addMany(elements: Iterable<string | Uint8Array>): Promise<string[]> {
+    const names: string[] = [];
+    let batch: (string | Uint8Array)[] = [];
+    for (const element of elements) {
+      batch.push(element);
+      if (batch.length < BATCH) continue;
+      names.push(...(await this.#addBatch(batch)));
+      batch = [];
+    }
+    return batch.length > 0 ? [...names, ...(await this.#addBatch(batch))] : names;
   }
 
   /**
@@ -93,13 +129,17 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
   lock(name: string, permissive = true): boolean {
     const file = this.#file(name);
     const obstacle = this.#tryLock(file);
-    if (obstacle === undefined) return true;
+    if (obstacle === undefined) {
+      this.#held.add(name);
+      return true;
+    }
     if (permissive) return false;
     throw new DirqError("DIRQ_NOT_LOCKED", `Cannot lock ${file}: ${obstacle}`);
   }
 
   unlock(name: string, permissive = false): boolean {
     const file = this.#file(name);
+    this.#held.delete(name);
     if (this.#files.unlink(`${file}.lck`)) return true;
     if (permissive) return false;
     throw notLocked(file);
@@ -129,9 +169,10 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     const file = this.#file(name);
     const lock = `${file}.lck`;
     // Without this look, a caller that never had the lock would delete what it must not.
-    if (this.#files.modified(lock) === undefined) throw notLocked(file);
+    if (!this.#held.has(name) && this.#files.modified(lock) === undefined) throw notLocked(file);
     // The element goes first: a crash in between leaves a lock without an element, which purge removes.
     const removed = this.#files.unlink(file);
+    this.#held.delete(name);
     this.#files.unlink(lock);
     return removed;
   }
@@ -241,13 +282,65 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     return this.#files.files(`${this.path}/${directory}`).filter(isElement);
   }
 
-  #writeTemporary(directory: string, data: string | Uint8Array): string {
+  #make(): void {
+    const first = this.#masked(() => this.#files.makePath(this.path));
+    if (first === undefined || this.#durability !== "full") return;
+    // From the queue upwards, each directory that was made is a name in the one above it.
+    for (let made = resolve(this.path); ; made = dirname(made)) {
+      this.#files.syncDir(dirname(made));
+      if (made === resolve(first)) break;
+    }
+  }
+
+  /** Bring an intermediate directory to the disk, its own name included, whoever made it. */
+  #syncDirectory(directory: string): void {
+    this.#files.syncDir(`${this.path}/${directory}`);
+    if (this.#durableDirectory !== directory) this.#files.syncDir(this.path);
+    this.#durableDirectory = directory;
+  }
+
+  /** One group commit: the files are written and synced together, then published, then their directory. */
+  async #addBatch(batch: readonly (string | Uint8Array)[]): Promise<string[]> {
+    const directory = this.#names.directory(this.#granularity);
+    const temporaries: Temporary[] = [];
+    let names: string[];
+    try {
+      const open: number[] = [];
+      try {
+        this.#masked(() => {
+          for (const data of batch) {
+            const temporary = this.#writeTemporary(directory, data);
+            temporaries.push(temporary);
+            if (this.#durability === "none") this.#files.close(temporary.fd);
+            else open.push(temporary.fd);
+          }
+        });
+        if (open.length > 0) await this.#files.syncFiles(open);
+      } finally {
+        for (const fd of open) this.#files.closeQuietly(fd);
+      }
+      names = temporaries.map(({ path }) => this.#publish(path, directory));
+    } finally {
+      for (const { path } of temporaries) this.#files.discard(path);
+    }
+    if (this.#durability === "full") {
+      await this.#files.syncDirLater(`${this.path}/${directory}`);
+      if (this.#durableDirectory !== directory) await this.#files.syncDirLater(this.path);
+      this.#durableDirectory = directory;
+    }
+    return names;
+  }
+
+  #writeTemporary(directory: string, data: string | Uint8Array): Temporary {
     for (let races = 0; races < MOST_RACES; races++) {
-      const temporary = `${this.path}/${directory}/${this.#names.element()}.tmp`;
-      const created = this.#files.create(temporary, data);
-      if (created === "") return temporary;
+      const path = `${this.path}/${directory}/${this.#names.element()}.tmp`;
+      const created = this.#files.create(path, data);
+      if (typeof created === "number") return { path, fd: created };
       // No such directory yet. RACE: or a purge has just removed it for being empty.
-      if (created === "ENOENT") this.#files.makeDir(`${this.path}/${directory}`);
+      if (created === "ENOENT") {
+        this.#durableDirectory = undefined;
+        this.#files.makeDir(`${this.path}/${directory}`);
+      }
     }
     throw tooManyRaces(`${this.path}/${directory}`);
   }

@@ -69,17 +69,17 @@ function checkHasNumbers(value: unknown): boolean {
           throw bad(`Expected \`header\` to be an object of strings, got ${show(field)}`);
         }
         for (const [name, text] of Object.entries(field) as [string, unknown][]) {
-          checkWellFormed(name, "header");
+          checkWellFormed(name, () => "header");
           if (typeof text === "number") hasNumbers = true;
-          else checkString(text, `header ${show(name)}`);
+          else checkString(text, () => `header ${show(name)}`);
         }
         break;
       case "body":
         if (typeof field === "number") hasNumbers = true;
-        else checkString(field, "`body`");
+        else checkString(field, () => "`body`");
         break;
       case "encoding":
-        checkString(field, "`encoding`");
+        checkString(field, () => "`encoding`");
         break;
       case "text":
         if (typeof field !== "boolean") {
@@ -93,12 +93,13 @@ function checkHasNumbers(value: unknown): boolean {
   return hasNumbers;
 }
 
-function checkString(value: unknown, what: string): void {
-  if (typeof value !== "string") throw bad(`Expected ${what} to be a string, got ${show(value)}`);
+/** `what` is asked for only if something is wrong: every header of every message comes through here. */
+function checkString(value: unknown, what: () => string): void {
+  if (typeof value !== "string") throw bad(`Expected ${what()} to be a string, got ${show(value)}`);
   checkWellFormed(value, what);
 }
 
 /** JSON can spell half of a surrogate pair, which no other form can hold. */
-function checkWellFormed(text: string, what: string): void {
-  if (!text.isWellFormed()) throw bad(`Expected Unicode text, got half of a surrogate pair in ${what}`);
+function checkWellFormed(text: string, what: () => string): void {
+  if (!text.isWellFormed()) throw bad(`Expected Unicode text, got half of a surrogate pair in ${what()}`);
 }

@@ -30,7 +30,10 @@ const byCode: readonly (readonly [RegExp, number])[] = [
   [/^CONFIG_/, ExitStatus.usage],
   [/^(MESSAGE|DIRQ)_/, ExitStatus.dataError],
   [/^(ENOENT|ENOTDIR)$/, ExitStatus.noInput],
-  [/^(BROKER_CONNECT|BROKER_CLOSED|BROKER_TIMEOUT|EADDRINUSE|EADDRNOTAVAIL)$/, ExitStatus.unavailable],
+  [
+    /^(BROKER_CONNECT|BROKER_CLOSED|BROKER_TIMEOUT|BROKER_BUSY|EADDRINUSE|EADDRNOTAVAIL)$/,
+    ExitStatus.unavailable,
+  ],
   [/^(ENOSPC|EDQUOT|EIO|EROFS|EMFILE|ENFILE|EXDEV|EEXIST|ELOOP|EPIPE)$/, ExitStatus.ioError],
   [/^TRANSFER_PENDING$/, ExitStatus.temporary],
   [/^(BROKER_PROTOCOL|BROKER_REJECTED)$/, ExitStatus.protocol],

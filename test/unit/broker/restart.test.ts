@@ -153,6 +153,14 @@ describe("the data directory", () => {
     await expect(start({ data: broker.data })).rejects.toMatchObject({ code: "BROKER_BUSY" });
   });
 
+  test.runIf(process.platform === "linux")("may have a path longer than that of a socket", async () => {
+    using data = makeData();
+    const long = join(data.path, "long".repeat(50));
+    await using broker = await start({ data: long });
+    await expect(start({ data: long })).rejects.toMatchObject({ code: "BROKER_BUSY" });
+    await fill(broker, destination, "x");
+  });
+
   test("goes to at most one of many that start at once", async () => {
     using data = makeData();
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => start({ data: data.path })));
@@ -177,12 +185,6 @@ describe("the data directory", () => {
     await expect(start({ data: data.path, port: broker.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
     await using again = await start({ data: data.path });
     expect(again.port).toBeGreaterThan(0);
-  });
-
-  test("may have a path too long for a socket, which is told", async () => {
-    using data = makeData();
-    const long = join(data.path, "x".repeat(100));
-    await expect(start({ data: long })).rejects.toThrow(RangeError);
   });
 
   test("may hold things that are no queues, which are told and left alone", async () => {

@@ -25,7 +25,9 @@ function handClock(now = NOW): Clock & { now: number } {
 }
 
 /** File calls that all succeed and do nothing, for tests about names only. */
-const paperCalls = new Proxy(fs, { get: () => () => ({ isFile: () => true }) }) as unknown as FileCalls;
+const paperCalls = new Proxy(fs, {
+  get: (_, call) => () => (call === "openSync" ? 3 : { isFile: () => true }),
+}) as unknown as FileCalls;
 
 /** The microseconds that an element's name tells. */
 function timeOf(name: string): number {

@@ -28,7 +28,7 @@ test("options that are undefined have their defaults", () => {
 });
 
 test("the defaults are those of the other implementations, and nobody changes them", () => {
-  expect(defaults).toEqual({ create: true, granularity: 60, maxlock: 600, maxtemp: 300 });
+  expect(defaults).toEqual({ create: true, durability: "none", granularity: 60, maxlock: 600, maxtemp: 300 });
   expect(Object.isFrozen(defaults)).toBe(true);
 });
 
@@ -73,7 +73,7 @@ test.each(refused)(
 test("an unknown option is refused, with those that there are", () => {
   expect(() => new SimpleQueue({ path, maxlok: 5 } as QueueOptions)).toThrow(
     new TypeError(
-      "Unknown queue option `maxlok`, expected one of path, create, granularity, maxlock, maxtemp, rndhex, umask",
+      "Unknown queue option `maxlok`, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
     ),
   );
   expect(() => openQueue({ path, type: "normal" as "simple" })).toThrow(
