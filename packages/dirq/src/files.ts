@@ -8,10 +8,8 @@ export type FileCalls = Pick<
   typeof fs,
   | "accessSync"
   | "closeSync"
-  | "fdatasync"
   | "fdatasyncSync"
   | "fstatSync"
-  | "fsync"
   | "fsyncSync"
   | "ftruncateSync"
   | "linkSync"
@@ -24,7 +22,10 @@ export type FileCalls = Pick<
   | "rmdirSync"
   | "unlinkSync"
   | "writeFileSync"
->;
+> & {
+  fdatasync(fd: number, done: (error: Error | null) => void): void;
+  fsync(fd: number, done: (error: Error | null) => void): void;
+};
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 

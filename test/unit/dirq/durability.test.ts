@@ -36,14 +36,14 @@ function recording(): { calls: FileCalls; done: string[] } {
     }) as FileCalls["openSync"],
     fdatasyncSync: (fd) => void done.push(`sync ${open.get(fd)}`),
     fsyncSync: (fd) => void done.push(`sync ${open.get(fd)}`),
-    fdatasync: ((fd: number, callback: (error: null) => void) => {
+    fdatasync: (fd, callback) => {
       done.push(`sync ${open.get(fd)}`);
       callback(null);
-    }) as FileCalls["fdatasync"],
-    fsync: ((fd: number, callback: (error: null) => void) => {
+    },
+    fsync: (fd, callback) => {
       done.push(`sync ${open.get(fd)}`);
       callback(null);
-    }) as FileCalls["fsync"],
+    },
     linkSync: (from, to) => {
       done.push(`link ${nameOf(String(from))} to ${nameOf(String(to))}`);
       fs.linkSync(from, to);
@@ -131,21 +131,21 @@ describe("addMany", () => {
   test("that fails leaves no temporary file open or lying there, and publishes nothing of the group", async () => {
     const error = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
     let opened = 0;
-    const calls = {
+    const calls: FileCalls = {
       ...fs,
-      openSync: (...args: Parameters<typeof fs.openSync>) => {
+      openSync: (...args) => {
         const fd = fs.openSync(...args);
         opened++;
         return fd;
       },
-      closeSync: (fd: number) => {
+      closeSync: (fd) => {
         opened--;
         fs.closeSync(fd);
       },
-      fdatasync: (_: number, callback: (error: Error | null) => void) => {
+      fdatasync: (_, callback) => {
         setImmediate(callback, opened === 3 ? error : null);
       },
-    } as FileCalls;
+    };
     const queue = new SimpleQueue({ path, durability: "full" }, { calls });
     await expect(queue.addMany(["a", "b", "c"])).rejects.toBe(error);
     expect(opened).toBe(0);
