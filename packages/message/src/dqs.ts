@@ -12,6 +12,10 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
     return this.add(message.stringify());
   }
 
+  addMessages(messages: Iterable<Message>): Promise<string[]> {
+    return this.addMany(Array.from(messages, (message) => message.stringify()));
+  }
+
   getMessage(name: string): Message {
     const bytes = this.get(name);
     try {

@@ -10,6 +10,9 @@ export interface MessageQueue extends DirQueue {
   /** Add a message and return its element's name. */
   addMessage(message: Message): string;
 
+  /** Add messages in groups, as `addMany` does. */
+  addMessages(messages: Iterable<Message>): Promise<string[]>;
+
   /**
    * The message in a locked element; one that is malformed stays where it is, locked.
    * @throws DirqError DIRQ_NOT_LOCKED, DIRQ_BAD_DATA; MessageError, which names the element's file

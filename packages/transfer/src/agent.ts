@@ -112,7 +112,11 @@ function openSource(values: Values, protocols: readonly Protocol[], log: Logger)
 
 function openSink(values: Values, protocols: readonly Protocol[], log: Logger): Sink {
   const queue = values["outgoing-queue"];
-  if (queue) return new QueueSink(open(queueOptions(queue, "--outgoing-queue"), "--outgoing-queue"));
+  if (queue) {
+    const options = queueOptions(queue, "--outgoing-queue");
+    const inGroups = options.durability !== undefined && options.durability !== "none";
+    return new QueueSink(open(options, "--outgoing-queue"), { inGroups });
+  }
   const side = brokerSide("outgoing", values, protocols, log);
   return side.protocol.openSink(side.options);
 }

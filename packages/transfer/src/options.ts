@@ -4,7 +4,8 @@ const uri = "where the broker is, as stomp://HOST:PORT";
 const auth = "how to log in: none, `plain name=N pass=P`, or file=PATH that holds it";
 const connect = "more headers for the connection, such as host=VHOST";
 const type = "which broker it is, if it cannot be guessed: ActiveMQ, Apollo, Artemis, RabbitMQ, Spoolwire";
-const queue = "path=DIRECTORY, type=DQS, and the queue's own options (granularity, maxlock, maxtemp, umask)";
+const queue =
+  "path=DIRECTORY, type=DQS, and the queue's own options (durability, granularity, maxlock, maxtemp, umask)";
 
 /** The options of every transfer agent. */
 export const agentOptions = [

@@ -115,6 +115,44 @@ describe("from queue to queue", () => {
   });
 });
 
+describe("a durable queue as a sink", () => {
+  const durable = () => {
+    const queue = new DqsQueue({ path: join(directory, "b"), durability: "full" });
+    return { queue, sink: new QueueSink(queue, { inGroups: true }) };
+  };
+
+  test("acknowledges what is on the disk, in groups, and nothing else", async () => {
+    fill(...Array.from({ length: 300 }, (_, index) => String(index)));
+    const { queue, sink } = durable();
+    const groups: number[] = [];
+    const addMany = queue.addMany.bind(queue);
+    queue.addMany = async (elements) => {
+      const group = [...elements];
+      groups.push(group.length);
+      expect(a.count()).toBe(300 - b.count());
+      const names = await addMany(group);
+      // None of them is acknowledged before the whole group is safe.
+      expect(a.count()).toBe(300 - b.count() + group.length);
+      return names;
+    };
+    const source = new QueueSource(a, log, { remove: true });
+    expect(await new Transfer(source, sink, log).run(never)).toMatchObject({ confirmed: 300 });
+    expect(groups.length).toBeLessThan(300);
+    expect(drain(b)).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
+  });
+
+  test("acknowledges nothing of a group that the disk has refused", async () => {
+    const names = fill("1", "2");
+    const { queue, sink } = durable();
+    const error = Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+    queue.addMany = () => Promise.reject(error);
+    const source = new QueueSource(a, log, { remove: true });
+    await expect(new Transfer(source, sink, log).run(never)).rejects.toBe(error);
+    expect([...a]).toEqual(names);
+    expect(drain(a)).toEqual(["1", "2"]);
+  });
+});
+
 describe("a queue as a source", () => {
   const taken = async (source: QueueSource): Promise<Extract<Arrival, { kind: "message" }>> => {
     const arrival = await source.next(1000);
