@@ -47,6 +47,13 @@ export const requirements: readonly Requirement[] = [
     debian: ["strace"],
   },
   {
+    name: "loop-mounts",
+    why: "power cuts: file systems of the tests' own, shut down under load (as root only)",
+    present: () =>
+      process.getuid?.() === 0 && ["mkfs.ext4", "mkfs.xfs", "mount"].every((name) => onPath(name)),
+    debian: ["e2fsprogs", "xfsprogs", "mount"],
+  },
+  {
     name: "perl",
     why: "files as the original programs read and write them",
     // Debian's perl-base alone has the program but not the standard modules.
