@@ -167,7 +167,7 @@ async function show(title: string, broker: DemoBroker): Promise<number> {
   process.stdout.write(`\n${drawFlow(boxes, hops)}\n\n`);
   tellCommands(broker, [produce, send, receive, consume]);
   const [sent, received] = await Promise.all([digest(join(work, "input")), digest(join(work, "output"))]);
-  const lines = `${count.toLocaleString("en-US")} lines`;
+  const lines = `${count.toLocaleString("en-US")} line${count === 1 ? "" : "s"}`;
   if (sent === received) {
     process.stdout.write(
       `\nThe output is identical to the input, byte for byte and in order: ${lines}, sha256 ${sent}\n`,
