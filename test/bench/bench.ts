@@ -30,6 +30,8 @@ export interface Bench {
   readonly summary: string;
   /** Elements, messages or frames a round, unless the user wants another number. */
   readonly size: number;
+  /** Rounds that are measured, unless the user wants another number. */
+  readonly rounds: number;
   /** Where it works. */
   readonly places: readonly Place[];
   /** What the contests share is there between the first and the last of them. */

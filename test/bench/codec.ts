@@ -34,6 +34,7 @@ export const codec: Bench = {
   name: "codec",
   summary: "STOMP frames to bytes and back, 100 bytes and 10 kB, without a network",
   size: 10_000,
+  rounds: 9,
   places: [],
   contests: (size) => Object.entries(bodies).map(([name, body]) => contest(name, body, size)),
 };

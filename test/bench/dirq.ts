@@ -16,6 +16,7 @@ export const dirq: Bench = {
   name: "dirq",
   summary: "the simple queue: add, and take (list, lock, get, remove), 100 bytes, in memory and on the disk",
   size: 2000,
+  rounds: 9,
   places,
   contests: (size) => places.map((place) => contest(place, size)),
 };

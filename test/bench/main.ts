@@ -16,8 +16,7 @@ const options = [
     type: "integer",
     value: "N",
     min: 1,
-    default: 9,
-    help: "how often each side is measured, by turns; the figures are medians",
+    help: "how often each side is measured, by turns (default: as the bench likes); the figures are medians",
   },
   {
     name: "size",
@@ -39,7 +38,7 @@ process.exitCode = await runProgram(
     operands: "[NAME]",
   },
   process.argv.slice(2),
-  async ({ options: { json = false, rounds, size }, operands: [name, ...others] }) => {
+  async ({ options: { json = false, ...wanted }, operands: [name, ...others] }) => {
     if (others.length > 0) throw new ConfigError(`Expected one bench at a time, got ${others.length + 1}`);
     if (name === undefined) return list();
     const bench = benches.find((candidate) => candidate.name === name);
@@ -48,9 +47,10 @@ process.exitCode = await runProgram(
       throw new ConfigError(`Expected one of the benches ${names}, got "${name}"`);
     }
     if (!json) print(`${describeMachine(bench.places)}\n`);
+    const { size = bench.size, rounds = bench.rounds } = wanted;
     const rows: Row[] = [];
     try {
-      for await (const row of runBench(bench, { size: size ?? bench.size, rounds, progress: showProgress })) {
+      for await (const row of runBench(bench, { size, rounds, progress: showProgress })) {
         rows.push(row);
         if (json) print(`${JSON.stringify(row)}\n`);
       }

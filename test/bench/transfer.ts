@@ -24,6 +24,7 @@ export const transfer: Bench = {
   name: "transfer",
   summary: "queue to broker, broker to queue, and the whole way, 100 bytes and 10 kB, reliable and not",
   size: 2000,
+  rounds: 5,
   places: [fastest],
   async *contests(size) {
     workIn(fastest);

@@ -1,15 +1,18 @@
 // A file system of our own in a file, which can lose its power.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { endWithUs, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 
 export type FileSystem = "ext4" | "xfs";
 
 /** XFS_IOC_GOINGDOWN, which ext4 has too: 1 flushes the journal first, 2 does not. Node has no ioctl. */
 const SHUTDOWN = `
 import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", int(sys.argv[2])))
+fd = os.open(sys.argv[1], os.O_RDONLY)
+print("ready", flush=True)
+fcntl.ioctl(fd, 0x8004587d, struct.pack("I", int(sys.stdin.read())))
 `;
 
 /** The smallest that mkfs.xfs accepts is 300 MB; nothing is written to most of it. */
@@ -38,9 +41,22 @@ export class Disk implements Disposable {
     this.#mounted = true;
   }
 
-  /** From now on nothing reaches the disk, and every call fails with EIO. */
-  cutPower(flush: boolean): void {
-    execFileSync("/usr/bin/python3", ["-c", SHUTDOWN, this.path, flush ? "1" : "2"], { stdio: "pipe" });
+  /**
+   * Get ready to cut the power at once, by the function that is returned: from then on nothing reaches the
+   * disk, and every call fails with EIO. `flush`: what is in the journal still does.
+   */
+  async armPowerCut(): Promise<(flush: boolean) => Promise<void>> {
+    const child = spawn("/usr/bin/python3", ["-c", SHUTDOWN, this.path], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    endWithUs(child);
+    const closed = once(child, "close");
+    await once(child.stdout, "data");
+    return async (flush) => {
+      child.stdin.end(flush ? "1" : "2");
+      const [status] = (await closed) as [number];
+      if (status !== 0) throw new Error(`Cannot shut down ${this.path}: status ${status}`);
+    };
   }
 
   unmount(): void {
