@@ -54,7 +54,9 @@ const calls = new Proxy(fs, {
   get(_, name: string) {
     return (path: string) => {
       touched.push(path);
-      if (name !== "accessSync") throw Object.assign(new Error("nothing is there"), { code: "ENOENT" });
+      // The directory of the queue is there; lstat is asked to be silent.
+      if (name === "accessSync" || name === "lstatSync") return;
+      throw Object.assign(new Error("nothing is there"), { code: "ENOENT" });
     };
   },
 }) as FileCalls;
