@@ -45,7 +45,10 @@ const loaders: Readonly<Record<Algorithm, () => Codec>> = {
     };
   },
 
-  /** The length as 4 bytes, little-endian, and a raw block. */
+  /**
+   * The length as 4 bytes, little-endian, and a raw block. A block that ends in a match is taken, though no
+   * writer makes one and liblz4, which Perl and Python have, refuses it: all that it holds is there.
+   */
   lz4() {
     const { compressSync, uncompressSync } = require("lz4-napi") as typeof lz4;
     return {
