@@ -1,25 +1,46 @@
-import { SimpleQueue } from "@spoolwire/dirq";
+import { SimpleQueue, type QueueOptions, type Surroundings } from "@spoolwire/dirq";
+import { parseCompression } from "./compression.js";
 import { MessageError } from "./errors.js";
-import { Message } from "./message.js";
+import { checkLimits, type MessageLimits } from "./limits.js";
+import { Message, type WriteOptions } from "./message.js";
 import type { MessageQueue } from "./queue.js";
+
+/** A simple queue's options, how to write messages, and what reading one may cost. */
+export interface DqsOptions extends QueueOptions, WriteOptions, MessageLimits {}
 
 /**
  * Messages in a simple queue, each element the JSON form of one.
  * Counterpart: Messaging::Message::Queue::DQS.
  */
 export class DqsQueue extends SimpleQueue implements MessageQueue {
+  readonly #write: WriteOptions;
+  readonly #limits: MessageLimits;
+
+  /** @throws TypeError, RangeError naming the option; ENOENT if `create` is false and nothing is there */
+  constructor(options: DqsOptions, surroundings?: Surroundings) {
+    const { compression, maxDecompressed, maxHeaderCount, ...rest } = options;
+    if (compression !== undefined) parseCompression(compression);
+    const limits = checkLimits({
+      ...(maxDecompressed !== undefined && { maxDecompressed }),
+      ...(maxHeaderCount !== undefined && { maxHeaderCount }),
+    });
+    super(rest, surroundings);
+    this.#write = { compression };
+    this.#limits = limits;
+  }
+
   addMessage(message: Message): string {
-    return this.add(message.stringify());
+    return this.add(message.stringify(this.#write));
   }
 
   addMessages(messages: Iterable<Message>): Promise<string[]> {
-    return this.addMany(Array.from(messages, (message) => message.stringify()));
+    return this.addMany(Array.from(messages, (message) => message.stringify(this.#write)));
   }
 
   getMessage(name: string): Message {
     const bytes = this.get(name);
     try {
-      return Message.deserialize(bytes);
+      return Message.deserialize(bytes, this.#limits);
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       throw new MessageError(error.code, `${this.path}/${name} is no message: ${error.message}`, {

@@ -1,5 +1,11 @@
-export { DqsQueue } from "./dqs.js";
+export type { Algorithm, Compression } from "./compression.js";
+export { DqsQueue, type DqsOptions } from "./dqs.js";
 export { BrokerError, MessageError, type BrokerErrorCode, type MessageErrorCode } from "./errors.js";
+export { MessageGenerator, type GeneratorOptions } from "./generator.js";
 export { parseJson, type MessageJson } from "./json.js";
-export { Message, type Header } from "./message.js";
+export { defaultLimits, type MessageLimits } from "./limits.js";
+export { Message, type Header, type WriteOptions } from "./message.js";
+export { NullMessageQueue } from "./null.js";
 export { openMessageQueue, type MessageQueue, type MessageQueueOptions } from "./queue.js";
+export type { Amount } from "./random.js";
+export { ZeroMessageQueue } from "./zero.js";

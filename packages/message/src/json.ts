@@ -1,5 +1,6 @@
 import { constants, isUtf8 } from "node:buffer";
 import { MessageError, printable, show } from "./errors.js";
+import { defaultLimits } from "./limits.js";
 
 /** The JSON form of a message; empty and false ones may be left out, `{}` is the empty message. */
 export interface MessageJson {
@@ -16,14 +17,15 @@ const bad = (message: string, options?: ErrorOptions) =>
 
 /**
  * Read the JSON form, as strictly as the reference does.
+ * @param limits as `checkLimits` gives them
  * @throws MessageError MESSAGE_BAD_JSON
  */
-export function parseJson(serialized: string | Uint8Array): MessageJson {
+export function parseJson(serialized: string | Uint8Array, limits = defaultLimits): MessageJson {
   const text = typeof serialized === "string" ? serialized : toText(serialized);
   if (text === "") throw bad("Expected a JSON object, got nothing (0 bytes)");
   if (text.startsWith("\ufeff")) throw bad("Expected a JSON object, got a byte order mark before it");
   const value = parse(text);
-  return (checkHasNumbers(value) ? parse(quoteNumbers(text)) : value) as MessageJson;
+  return (checkHasNumbers(value, limits) ? parse(quoteNumbers(text)) : value) as MessageJson;
 }
 
 function toText(bytes: Uint8Array): string {
@@ -57,23 +59,28 @@ function quoteNumbers(json: string): string {
 }
 
 /** Whether all is as it must be but for numbers, which stand where strings should. */
-function checkHasNumbers(value: unknown): boolean {
+function checkHasNumbers(value: unknown, { maxHeaderCount } = defaultLimits): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw bad(`Expected a JSON object, got ${show(value)}`);
   }
   let hasNumbers = false;
   for (const [key, field] of Object.entries(value) as [string, unknown][]) {
     switch (key) {
-      case "header":
+      case "header": {
         if (typeof field !== "object" || field === null || Array.isArray(field)) {
           throw bad(`Expected \`header\` to be an object of strings, got ${show(field)}`);
         }
-        for (const [name, text] of Object.entries(field) as [string, unknown][]) {
+        const fields = Object.entries(field) as [string, unknown][];
+        if (fields.length > maxHeaderCount) {
+          throw bad(`Expected at most ${maxHeaderCount} header fields, got ${fields.length}`);
+        }
+        for (const [name, text] of fields) {
           checkWellFormed(name, () => "header");
           if (typeof text === "number") hasNumbers = true;
           else checkString(text, () => `header ${show(name)}`);
         }
         break;
+      }
       case "body":
         if (typeof field === "number") hasNumbers = true;
         else checkString(field, () => "`body`");

@@ -1,8 +1,19 @@
+import type { Compression } from "./compression.js";
 import { decodeBody, encodeBody } from "./encoding.js";
 import { parseJson, type MessageJson } from "./json.js";
+import { checkLimits, defaultLimits, type MessageLimits } from "./limits.js";
 
 /** Header fields by name; names and values are any strings. */
 export type Header = Record<string, string>;
+
+/** How to write a message. */
+export interface WriteOptions {
+  /**
+   * Compress the body if it has 256 bytes or more and gets shorter by it, base64 included; with `!` behind
+   * the algorithm, any body that is not empty (default: never).
+   */
+  readonly compression?: Compression | undefined;
+}
 
 /**
  * A message: header fields and a body, which is text (a string) or binary (a Buffer).
@@ -43,18 +54,19 @@ export class Message {
 
   /**
    * The JSON form, as an object. Counterpart: jsonify().
-   * @throws TypeError if a string holds half of a surrogate pair, which no encoding can hold
+   * @throws TypeError if a string holds half of a surrogate pair, which no encoding can hold, or if the
+   * compression is none
    */
-  jsonify(): MessageJson {
+  jsonify({ compression }: WriteOptions = {}): MessageJson {
     const { header } = this;
-    const { body, encoding } = encodeBody(this.body);
+    if (typeof this.body === "string") demandText(this.body, "the body");
+    const { body, encoding } = encodeBody(this.body, compression);
     let hasHeader = false;
     for (const name in header) {
       hasHeader = true;
       demandText(name, name);
       demandText(header[name], name);
     }
-    if (this.isText) demandText(body, "the body");
     return {
       ...(hasHeader && { header }),
       ...(this.isText && { text: true }),
@@ -64,33 +76,42 @@ export class Message {
   }
 
   /** The JSON form, as a string. Counterpart: stringify(). */
-  stringify(): string {
-    return JSON.stringify(this.jsonify());
+  stringify(options?: WriteOptions): string {
+    return JSON.stringify(this.jsonify(options));
   }
 
   /** The JSON form, as bytes in UTF-8. Counterpart: serialize(). */
-  serialize(): Buffer {
-    return Buffer.from(this.stringify(), "utf8");
+  serialize(options?: WriteOptions): Buffer {
+    return Buffer.from(this.stringify(options), "utf8");
   }
 
   /**
    * From the JSON form, as `parseJson` has checked it.
    * @throws MessageError MESSAGE_BAD_ENCODING
    */
-  static dejsonify(json: MessageJson): Message {
-    const { header, body = "", text = false, encoding = "" } = json;
-    return new Message({ ...(header && { header }), body: decodeBody(body, encoding, text) });
+  static dejsonify(json: MessageJson, limits?: MessageLimits): Message {
+    return fromJson(json, limits && checkLimits(limits));
   }
 
   /** The inverse of `stringify`. @throws MessageError MESSAGE_BAD_JSON, MESSAGE_BAD_ENCODING */
-  static destringify(json: string): Message {
-    return Message.dejsonify(parseJson(json));
+  static destringify(json: string, limits?: MessageLimits): Message {
+    return read(json, limits);
   }
 
   /** The inverse of `serialize`. @throws MessageError MESSAGE_BAD_JSON, MESSAGE_BAD_ENCODING */
-  static deserialize(bytes: Uint8Array): Message {
-    return Message.dejsonify(parseJson(bytes));
+  static deserialize(bytes: Uint8Array, limits?: MessageLimits): Message {
+    return read(bytes, limits);
   }
+}
+
+function read(serialized: string | Uint8Array, limits: MessageLimits | undefined): Message {
+  const checked = limits && checkLimits(limits);
+  return fromJson(parseJson(serialized, checked), checked);
+}
+
+function fromJson(json: MessageJson, limits = defaultLimits): Message {
+  const { header, body, text = false, encoding = "" } = json;
+  return new Message({ ...(header && { header }), body: decodeBody(body, encoding, text, limits) });
 }
 
 /** As in Perl and Python: what JavaScript stores as a surrogate pair is one. */

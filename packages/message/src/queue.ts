@@ -1,6 +1,8 @@
-import type { DirQueue, QueueOptions } from "@spoolwire/dirq";
-import { DqsQueue } from "./dqs.js";
+import type { DirQueue } from "@spoolwire/dirq";
+import { DqsQueue, type DqsOptions } from "./dqs.js";
 import type { Message } from "./message.js";
+import { NullMessageQueue } from "./null.js";
+import { ZeroMessageQueue } from "./zero.js";
 
 /**
  * A directory queue whose elements are messages. All else is as `DirQueue` says.
@@ -20,10 +22,19 @@ export interface MessageQueue extends DirQueue {
   getMessage(name: string): Message;
 }
 
-export interface MessageQueueOptions extends QueueOptions {
-  /** `DQS`: simple, one file a message (the default). */
-  readonly type?: "DQS";
-}
+/** Each type has its own options. */
+export type MessageQueueOptions =
+  | ({
+      /** Simple, one file a message (the default). */
+      readonly type?: "DQS";
+    } & DqsOptions)
+  | ({
+      /** `NULL`: a black hole. `ZERO`: an endless sequence of empty messages. */
+      readonly type: "NULL" | "ZERO";
+      // Those of the other types mean nothing here: a program is tried out by altering the type alone.
+    } & Partial<DqsOptions>);
+
+const types = ["DQS", "NULL", "ZERO"];
 
 /**
  * Open a message queue by its type.
@@ -32,8 +43,16 @@ export interface MessageQueueOptions extends QueueOptions {
  */
 export function openMessageQueue(options: MessageQueueOptions): MessageQueue {
   const { type = "DQS", ...rest } = options;
-  if ((type as string) !== "DQS") {
-    throw new TypeError(`Expected \`type\` to be one of DQS, got ${JSON.stringify(type)}`);
+  switch (type) {
+    case "DQS":
+      return new DqsQueue(rest as DqsOptions);
+    case "NULL":
+      return new NullMessageQueue();
+    case "ZERO":
+      return new ZeroMessageQueue();
+    default:
+      throw new TypeError(
+        `Expected \`type\` to be one of ${types.join(", ")}, got ${JSON.stringify(type satisfies never)}`,
+      );
   }
-  return new DqsQueue(rest);
 }

@@ -155,14 +155,15 @@ function brokerSide(
 
 /** A queue's options as they are written on a command line: all text. */
 function queueOptions(properties: Properties, what: string): MessageQueueOptions {
-  if (properties.path === undefined) throw new ConfigError(`Expected ${what} to have path=DIRECTORY`);
   const { path, ...others } = properties;
+  const isOnDisk = others.type !== "NULL" && others.type !== "ZERO";
+  if (path === undefined && isOnDisk) throw new ConfigError(`Expected ${what} to have path=DIRECTORY`);
   const options: Record<string, string | number> = {};
   for (const [key, value] of Object.entries(others)) {
     options[key] = /^\d+$/.test(value) ? Number.parseInt(value, key === "umask" ? 8 : 10) : value;
   }
   // Whatever is unknown, or of the wrong type, the queue itself refuses by name.
-  return { ...options, path };
+  return { ...options, path } as MessageQueueOptions;
 }
 
 function open(options: MessageQueueOptions, what: string): MessageQueue {

@@ -37,7 +37,7 @@ describe("a DQS queue", () => {
 
   test("refuses another type and an unknown option by name", () => {
     expect(() => openMessageQueue({ path, type: "DQX" as "DQS" })).toThrow(
-      new TypeError('Expected `type` to be one of DQS, got "DQX"'),
+      new TypeError('Expected `type` to be one of DQS, NULL, ZERO, got "DQX"'),
     );
     expect(() => openMessageQueue({ path, colour: 1 } as { path: string })).toThrow(/`colour`/);
   });

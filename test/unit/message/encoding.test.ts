@@ -39,12 +39,12 @@ describe("a body is decoded", () => {
 
 describe("a body is refused as MESSAGE_BAD_ENCODING, and the error says which", () => {
   test.each<[string, MessageJson, RegExp]>([
-    ["an unknown encoding", { encoding: "rot13", body: "x" }, /made of base64, utf8, got "rot13"/],
     [
-      "one that is not there yet",
-      { encoding: "base64+brotli" },
-      /made of base64, utf8, got "base64\+brotli"/,
+      "an unknown encoding",
+      { encoding: "rot13", body: "x" },
+      /made of base64, utf8, lz4, snappy, zlib, got "rot13"/,
     ],
+    ["one that is not there yet", { encoding: "base64+brotli" }, /made of .*, got "base64\+brotli"/],
     ["an encoding in capitals", { encoding: "UTF8", body: "x" }, /got "UTF8"/],
     ["another separator", { encoding: "base64,utf8", body: "" }, /got "base64,utf8"/],
     ["an empty name", { encoding: "base64+", body: "" }, /got "base64\+"/],

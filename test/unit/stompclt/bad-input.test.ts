@@ -129,7 +129,7 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b type=XYZ"],
-      '--outgoing-queue: Expected `type` to be one of DQS, got "XYZ"',
+      '--outgoing-queue: Expected `type` to be one of DQS, NULL, ZERO, got "XYZ"',
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b colour=red"],
