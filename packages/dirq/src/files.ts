@@ -6,7 +6,6 @@ import fs from "node:fs";
  */
 export type FileCalls = Pick<
   typeof fs,
-  | "accessSync"
   | "closeSync"
   | "fstatSync"
   | "ftruncateSync"
@@ -17,6 +16,7 @@ export type FileCalls = Pick<
   | "openSync"
   | "readdirSync"
   | "readFileSync"
+  | "renameSync"
   | "rmdirSync"
   | "unlinkSync"
   | "writeFileSync"
@@ -36,6 +36,13 @@ function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): C
   }
 }
 
+/** The names in a directory that others may remove at any time; none if they have. */
+function ifThere(list: () => string[]): string[] {
+  let names: string[] = [];
+  attempt(() => (names = list()), "ENOENT", "ENOTDIR");
+  return names;
+}
+
 /** File operations for a directory that other processes change at the same time. */
 export class Files {
   readonly #calls: FileCalls;
@@ -49,14 +56,20 @@ export class Files {
     return attempt(() => this.#calls.mkdirSync(path, 0o777), "EEXIST") === "";
   }
 
+  /** Make a directory in one that others may remove. "EEXIST": it is there. "ENOENT": the one above is not. */
+  makeSubdirectory(path: string): "" | "EEXIST" | "ENOENT" {
+    return attempt(() => this.#calls.mkdirSync(path, 0o777), "EEXIST", "ENOENT");
+  }
+
   /** Make a directory and those above it, as far as they are not there. */
   makePath(path: string): void {
     this.#calls.mkdirSync(path, { recursive: true, mode: 0o777 });
   }
 
-  /** Throw ENOENT or ENOTDIR unless this is a directory (or leads to one). */
-  demandDir(path: string): void {
-    this.#calls.accessSync(`${path}/.`);
+  /** Device and inode of a directory (or of what leads to one); throws ENOENT or ENOTDIR if it is none. */
+  identity(path: string): string {
+    const { dev, ino } = this.#calls.lstatSync(`${path}/.`, { bigint: true });
+    return `${dev}:${ino}`;
   }
 
   /** Throw ENOENT unless there is something of this name. */
@@ -69,9 +82,29 @@ export class Files {
     return this.#calls.lstatSync(path).isFile();
   }
 
-  /** Remove an empty directory. False: it is not empty (any more), or somebody else removed it. */
+  /** Whether this is a directory, links not followed; undefined: nothing is there. */
+  isDirectory(path: string): boolean | undefined {
+    return this.#calls.lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
+  }
+
+  /** Remove an empty directory. False: it is not empty (any more), no directory, or somebody else removed it. */
   removeDir(path: string): boolean {
-    return attempt(() => this.#calls.rmdirSync(path), "ENOTEMPTY", "EEXIST", "ENOENT") === "";
+    return attempt(() => this.#calls.rmdirSync(path), "ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR") === "";
+  }
+
+  /**
+   * Move a directory; an empty one may be replaced, nothing else. "EEXIST": the name is taken.
+   * "ENOENT": it is not there, or the directory to move it into.
+   */
+  moveDir(from: string, to: string): "" | "EEXIST" | "ENOENT" {
+    const failed = attempt(
+      () => this.#calls.renameSync(from, to),
+      "EEXIST",
+      "ENOTEMPTY",
+      "ENOTDIR",
+      "ENOENT",
+    );
+    return failed === "" || failed === "ENOENT" ? failed : "EEXIST";
   }
 
   /**
@@ -104,9 +137,9 @@ export class Files {
     return attempt(() => this.#calls.linkSync(from, to), "EEXIST", "ENOENT");
   }
 
-  /** Remove a file. False: somebody else did. */
+  /** Remove a file. False: somebody else did, or it is a directory. */
   unlink(path: string): boolean {
-    return attempt(() => this.#calls.unlinkSync(path), "ENOENT") === "";
+    return attempt(() => this.#calls.unlinkSync(path), "ENOENT", "EISDIR") === "";
   }
 
   /** Take back a file after an error that is the one to tell: what cannot be removed is left to a purge. */
@@ -115,6 +148,15 @@ export class Files {
       this.#calls.unlinkSync(path);
     } catch {
       // The disk that failed the caller fails this too.
+    }
+  }
+
+  /** As `discard`, for an empty directory. */
+  discardDir(path: string): void {
+    try {
+      this.#calls.rmdirSync(path);
+    } catch {
+      // As above.
     }
   }
 
@@ -161,10 +203,25 @@ export class Files {
     return true;
   }
 
+  /** Set the times of a directory. "ENOENT": it is gone. "EPERM": it is another account's. */
+  touchDir(path: string, seconds: number): "" | "ENOENT" | "EPERM" {
+    return attempt(() => this.#calls.lutimesSync(path, seconds, seconds), "ENOENT", "EPERM");
+  }
+
   /** When a file was last modified, seconds since the epoch, links not followed; undefined: it is gone. */
   modified(path: string): number | undefined {
     const found = this.#calls.lstatSync(path, { throwIfNoEntry: false });
     return found && found.mtimeMs / 1000;
+  }
+
+  /** How many names a file or directory has: a directory two and one for each one in it, if at all. */
+  links(path: string): number | undefined {
+    return this.#calls.lstatSync(path, { throwIfNoEntry: false })?.nlink;
+  }
+
+  /** Names of all that is in a directory, unsorted; none if it is gone, or is no directory. */
+  names(path: string): string[] {
+    return ifThere(() => this.#calls.readdirSync(path));
   }
 
   /** Names of the directories in a directory, unsorted. */
@@ -174,9 +231,12 @@ export class Files {
 
   /** Names of the regular files in a directory, unsorted; none if it is gone, or is no directory. */
   files(path: string): string[] {
-    let names: string[] = [];
-    attempt(() => (names = this.#list(path, (entry) => entry.isFile())), "ENOENT", "ENOTDIR");
-    return names;
+    return ifThere(() => this.#list(path, (entry) => entry.isFile()));
+  }
+
+  /** Names of the directories in a directory, unsorted; none if it is gone, or is no directory. */
+  subdirectories(path: string): string[] {
+    return ifThere(() => this.directories(path));
   }
 
   #list(path: string, isWanted: (entry: fs.Dirent) => boolean): string[] {

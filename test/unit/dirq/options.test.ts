@@ -28,7 +28,9 @@ test("options that are undefined have their defaults", () => {
 });
 
 test("the defaults are those of the other implementations, and nobody changes them", () => {
-  expect(defaults).toEqual({ create: true, granularity: 60, maxlock: 600, maxtemp: 300 });
+  expect(defaults).toEqual({
+    ...{ create: true, granularity: 60, maxelts: 16_000, maxlock: 600, maxtemp: 300, nlink: false },
+  });
   expect(Object.isFrozen(defaults)).toBe(true);
 });
 
@@ -73,11 +75,11 @@ test.each(refused)(
 test("an unknown option is refused, with those that there are", () => {
   expect(() => new SimpleQueue({ path, maxlok: 5 } as QueueOptions)).toThrow(
     new TypeError(
-      "Unknown queue option `maxlok`, expected one of path, create, granularity, maxlock, maxtemp, rndhex, umask",
+      "Unknown option `maxlok` of a simple queue, expected one of path, create, granularity, maxlock, maxtemp, rndhex, umask",
     ),
   );
-  expect(() => openQueue({ path, type: "normal" as "simple" })).toThrow(
-    new TypeError('Expected `type` to be one of simple, got "normal"'),
+  expect(() => openQueue({ path, type: "complex" as "simple" })).toThrow(
+    new TypeError("Expected `type` to be one of simple, normal, null, got 'complex' (string)"),
   );
   expect(existsSync(path)).toBe(false);
 });
