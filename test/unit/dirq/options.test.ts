@@ -1,14 +1,6 @@
 import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  defaults,
-  NormalQueue,
-  NullQueue,
-  openQueue,
-  SimpleQueue,
-  type NormalQueueOptions,
-  type QueueOptions,
-} from "@spoolwire/dirq";
+import { defaults, NormalQueue, NullQueue, openQueue, SimpleQueue, type QueueOptions } from "@spoolwire/dirq";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 

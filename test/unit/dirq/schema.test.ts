@@ -94,8 +94,7 @@ describe("an element", () => {
     queue.lock(name);
     const expected: Fields = {};
     for (const [field, value] of Object.entries(element)) {
-      if (value !== undefined)
-        expected[field] = value instanceof Uint8Array ? Buffer.from(value) : (value);
+      if (value !== undefined) expected[field] = value instanceof Uint8Array ? Buffer.from(value) : value;
     }
     expect(queue.get(name)).toEqual(expected);
   });
