@@ -87,6 +87,15 @@ function fileError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${text}, injected`), { errno, code, syscall: "injected" });
 }
 
+/** Everything below a queue's directory but its own empty directories: files, elements, locks. */
+export function remainsBelow(path: string): string[] {
+  return fs
+    .readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() || !/^([0-9a-f]{8}|temporary|obsolete)$/.test(entry.name))
+    .map((entry) => `${entry.parentPath}/${entry.name}`.slice(path.length + 1))
+    .sort();
+}
+
 /** Everything below a directory but directories, as sorted paths relative to it. */
 export function filesBelow(path: string): string[] {
   return fs

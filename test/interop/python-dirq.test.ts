@@ -1,24 +1,15 @@
 // Debian's python3-dirq, the original directory queue in Python, on the same directory as ours.
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import fs, { chmodSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { SimpleQueue } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { endWithUs, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { filesBelow } from "../helpers/file-calls.js";
-import { bodyOf, Ledger, sha1 } from "../helpers/ledger.js";
-import { takeAll } from "../helpers/queue-contract.js";
 import { requires } from "../helpers/requirements.js";
+import { call, soak } from "../helpers/soak.js";
 
 /** How long both implementations work on one queue at once. */
 const SECONDS = Number(process.env.SPOOLWIRE_SOAK_SECONDS ?? 30);
-
-/** Debian's own: another one earlier on the PATH does not see Debian's modules. */
-const PYTHON = "/usr/bin/python3";
 
 let top: string;
 let path: string;
@@ -30,17 +21,9 @@ beforeEach(() => {
 });
 afterEach(() => removeDirectory(top));
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
-
 /** Make one call of theirs. Returns what it returned, as bytes. */
-function theirs(method: string, args: (string | number)[] = [], input: string | Uint8Array = ""): Buffer {
-  const done = spawnSync(PYTHON, [fixture("dirq-call.py"), path, method, ...args.map(String)], {
-    input,
-    maxBuffer: Infinity,
-  });
-  if (done.status !== 0) throw new Error(`${method}: ${String(done.stderr)}`);
-  return done.stdout;
-}
+const theirs = (method: string, args: (string | number)[] = [], input?: string | Uint8Array) =>
+  call("dirq-call.py", [path, method, ...args], input);
 
 /** Make a file of the queue older than it is. */
 const age = (name: string, seconds: number) =>
@@ -152,52 +135,6 @@ describe.runIf(requires("python3-dirq"))("with the original in Python", () => {
   test(
     `writers, readers and purges of both for ${SECONDS} s lose nothing, double nothing, damage nothing`,
     { timeout: (SECONDS + 120) * 1000 },
-    async () => {
-      const start = (name: string, ...args: string[]) => {
-        const program = name.endsWith(".py") ? PYTHON : process.execPath;
-        const child = spawn(program, [fixture(name), path, ...args], { stdio: ["pipe", "pipe", "inherit"] });
-        endWithUs(child);
-        /** Let it come to its end. Returns the lines that it said. */
-        const finish = async () => {
-          child.stdin.end();
-          const [status] = (await closed) as [number | null];
-          expect(`${name} ended with ${status}`).toBe(`${name} ended with 0`);
-          return (await said).split("\n").slice(0, -1);
-        };
-        const closed = once(child, "close");
-        const said = text(child.stdout);
-        return { child, finish };
-      };
-      const writers = ["dirq-writer.py", "dirq-writer.py", "dirq-writer.mjs", "dirq-writer.mjs"].map(
-        (name, n) => start(name, `w${n}`),
-      );
-      const readers = ["dirq-reader.py", "dirq-reader.py", "dirq-reader.mjs", "dirq-reader.mjs"].map((name) =>
-        start(name),
-      );
-      // Whoever ends early has failed: no need to wait for the others.
-      const early = Promise.race([...writers, ...readers].map(({ child }) => once(child, "close")));
-      await Promise.race([sleep(SECONDS * 1000), early]);
-
-      const ledger = new Ledger();
-      const written = await Promise.all(writers.map((writer) => writer.finish()));
-      const read = await Promise.all(readers.map((reader) => reader.finish()));
-      for (const id of written.flat()) ledger.accept(id, sha1(bodyOf(id)));
-      for (const line of read.flat()) {
-        const [id, digest] = line.split(" ") as [string, string];
-        ledger.deliver(id, digest);
-      }
-      expect(ledger.report()).toEqual({
-        accepted: written.flat().length,
-        ...{ lost: 0, duplicates: 0, unknown: 0, damaged: 0 },
-      });
-      // Everybody had a part in it.
-      for (const lines of [...written, ...read]) expect(lines).not.toEqual([]);
-      console.log(
-        written.map((x) => x.length),
-        read.map((x) => x.length),
-      );
-      expect(await takeAll(ours)).toEqual([]);
-      expect(readdirSync(path).length).toBeLessThanOrEqual(1);
-    },
+    () => soak(ours, "simple", SECONDS),
   );
 });

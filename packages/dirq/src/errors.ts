@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 /** What can be wrong with a queue, apart from a plain file failure. A promise: codes do not change. */
 export type DirqErrorCode =
   /** The element is not (or no longer) locked. */
@@ -15,4 +17,26 @@ export class DirqError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** The words for an option or a value that is none. */
+export const refusal = (name: string, expected: string, value: unknown) =>
+  `Expected \`${name}\` to be ${expected}, got ${inspect(value)} (${typeof value})`;
+
+export function notLocked(file: string): DirqError {
+  return new DirqError("DIRQ_NOT_LOCKED", `Expected ${file} to be locked`);
+}
+
+export function notRegular(path: string): DirqError {
+  return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a regular file`);
+}
+
+/** An operation gives up after so many lost races, which no honest rival can cause. */
+export const MOST_RACES = 1000;
+
+export function tooManyRaces(directory: string): DirqError {
+  return new DirqError(
+    "DIRQ_BAD_DATA",
+    `Cannot add to ${directory}: ${MOST_RACES} names in a row were taken`,
+  );
 }

@@ -6,7 +6,6 @@ import fs from "node:fs";
  */
 export type FileCalls = Pick<
   typeof fs,
-  | "accessSync"
   | "closeSync"
   | "fdatasyncSync"
   | "fstatSync"
@@ -19,6 +18,7 @@ export type FileCalls = Pick<
   | "openSync"
   | "readdirSync"
   | "readSync"
+  | "renameSync"
   | "rmdirSync"
   | "unlinkSync"
   | "writeFileSync"
@@ -50,6 +50,13 @@ const promise = (call: (done: (error: Error | null) => void) => void): Promise<v
     });
   });
 
+/** The names in a directory that others may remove at any time; none if they have. */
+function ifThere(list: () => string[]): string[] {
+  let names: string[] = [];
+  attempt(() => (names = list()), "ENOENT", "ENOTDIR");
+  return names;
+}
+
 /** File operations for a directory that other processes change at the same time. */
 export class Files {
   readonly #calls: FileCalls;
@@ -63,14 +70,20 @@ export class Files {
     return attempt(() => this.#calls.mkdirSync(path, 0o777), "EEXIST") === "";
   }
 
+  /** Make a directory in one that others may remove. "EEXIST": it is there. "ENOENT": the one above is not. */
+  makeSubdirectory(path: string): "" | "EEXIST" | "ENOENT" {
+    return attempt(() => this.#calls.mkdirSync(path, 0o777), "EEXIST", "ENOENT");
+  }
+
   /** Make a directory and those above it, as far as they are not there. Returns the first that was made. */
   makePath(path: string): string | undefined {
     return this.#calls.mkdirSync(path, { recursive: true, mode: 0o777 });
   }
 
-  /** Throw ENOENT or ENOTDIR unless this is a directory (or leads to one). */
-  demandDir(path: string): void {
-    this.#calls.accessSync(`${path}/.`);
+  /** Device and inode of a directory (or of what leads to one); throws ENOENT or ENOTDIR if it is none. */
+  identity(path: string): string {
+    const { dev, ino } = this.#calls.lstatSync(`${path}/.`, { bigint: true });
+    return `${dev}:${ino}`;
   }
 
   /** Throw ENOENT unless there is something of this name. */
@@ -83,9 +96,29 @@ export class Files {
     return this.#calls.lstatSync(path).isFile();
   }
 
-  /** Remove an empty directory. False: it is not empty (any more), or somebody else removed it. */
+  /** Whether this is a directory, links not followed; undefined: nothing is there. */
+  isDirectory(path: string): boolean | undefined {
+    return this.#calls.lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
+  }
+
+  /** Remove an empty directory. False: it is not empty (any more), no directory, or somebody else removed it. */
   removeDir(path: string): boolean {
-    return attempt(() => this.#calls.rmdirSync(path), "ENOTEMPTY", "EEXIST", "ENOENT") === "";
+    return attempt(() => this.#calls.rmdirSync(path), "ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR") === "";
+  }
+
+  /**
+   * Move a directory; an empty one may be replaced, nothing else. "EEXIST": the name is taken.
+   * "ENOENT": it is not there, or the directory to move it into.
+   */
+  moveDir(from: string, to: string): "" | "EEXIST" | "ENOENT" {
+    const failed = attempt(
+      () => this.#calls.renameSync(from, to),
+      "EEXIST",
+      "ENOTEMPTY",
+      "ENOTDIR",
+      "ENOENT",
+    );
+    return failed === "" || failed === "ENOENT" ? failed : "EEXIST";
   }
 
   /**
@@ -108,6 +141,19 @@ export class Files {
       this.discard(path);
       throw error;
     }
+  }
+
+  /** As `create`, and close it: "" if all is well. */
+  write(path: string, data: string | Uint8Array): "" | "EEXIST" | "ENOENT" {
+    const fd = this.create(path, data);
+    if (typeof fd !== "number") return fd;
+    try {
+      this.close(fd);
+    } catch (error) {
+      this.discard(path);
+      throw error;
+    }
+    return "";
   }
 
   /** Close what `create` has left open: an error may be the last word on a write. */
@@ -162,9 +208,9 @@ export class Files {
     return attempt(() => this.#calls.linkSync(from, to), "EEXIST", "ENOENT");
   }
 
-  /** Remove a file. False: somebody else did. */
+  /** Remove a file. False: somebody else did, or it is a directory. */
   unlink(path: string): boolean {
-    return attempt(() => this.#calls.unlinkSync(path), "ENOENT") === "";
+    return attempt(() => this.#calls.unlinkSync(path), "ENOENT", "EISDIR") === "";
   }
 
   /** Take back a file after an error that is the one to tell: what cannot be removed is left to a purge. */
@@ -173,6 +219,15 @@ export class Files {
       this.#calls.unlinkSync(path);
     } catch {
       // The disk that failed the caller fails this too.
+    }
+  }
+
+  /** As `discard`, for an empty directory. */
+  discardDir(path: string): void {
+    try {
+      this.#calls.rmdirSync(path);
+    } catch {
+      // As above.
     }
   }
 
@@ -229,10 +284,25 @@ export class Files {
     return true;
   }
 
+  /** Set the times of a directory. "ENOENT": it is gone. "EPERM": it is another account's. */
+  touchDir(path: string, seconds: number): "" | "ENOENT" | "EPERM" {
+    return attempt(() => this.#calls.lutimesSync(path, seconds, seconds), "ENOENT", "EPERM");
+  }
+
   /** When a file was last modified, seconds since the epoch, links not followed; undefined: it is gone. */
   modified(path: string): number | undefined {
     const found = this.#calls.lstatSync(path, { throwIfNoEntry: false });
     return found && found.mtimeMs / 1000;
+  }
+
+  /** How many names a file or directory has: a directory two and one for each one in it, if at all. */
+  links(path: string): number | undefined {
+    return this.#calls.lstatSync(path, { throwIfNoEntry: false })?.nlink;
+  }
+
+  /** Names of all that is in a directory, unsorted; none if it is gone, or is no directory. */
+  names(path: string): string[] {
+    return ifThere(() => this.#calls.readdirSync(path));
   }
 
   /** Names of the directories in a directory, unsorted. */
@@ -242,9 +312,12 @@ export class Files {
 
   /** Names of the regular files in a directory, unsorted; none if it is gone, or is no directory. */
   files(path: string): string[] {
-    let names: string[] = [];
-    attempt(() => (names = this.#list(path, (entry) => entry.isFile())), "ENOENT", "ENOTDIR");
-    return names;
+    return ifThere(() => this.#list(path, (entry) => entry.isFile()));
+  }
+
+  /** Names of the directories in a directory, unsorted; none if it is gone, or is no directory. */
+  subdirectories(path: string): string[] {
+    return ifThere(() => this.directories(path));
   }
 
   #list(path: string, isWanted: (entry: fs.Dirent) => boolean): string[] {

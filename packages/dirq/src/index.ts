@@ -1,6 +1,21 @@
+export type { Surroundings } from "./disk.js";
 export { DirqError, type DirqErrorCode } from "./errors.js";
 export type { FileCalls } from "./files.js";
 export type { Clock } from "./name.js";
-export { defaults, durabilities, type Durability, type QueueOptions } from "./options.js";
+export { NormalQueue } from "./normal.js";
+export { NullQueue } from "./null.js";
+export {
+  defaults,
+  durabilities,
+  type DiskQueueOptions,
+  type Durability,
+  type NormalQueueOptions,
+  type NullQueueOptions,
+  type QueueOptions,
+  type QueueType,
+} from "./options.js";
 export { openQueue, type DirQueue, type PurgeOptions, type PurgeReport } from "./queue.js";
-export { SimpleQueue, type Surroundings } from "./simple.js";
+export type { Fields, FieldsToAdd } from "./schema.js";
+export { QueueSet } from "./set.js";
+export { SimpleQueue } from "./simple.js";
+export type { Table } from "./table.js";

@@ -24,7 +24,7 @@ export function checkName(name: string): void {
   }
 }
 
-const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, "0");
+export const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, "0");
 
 /** How far the monotonic clock may stray from the time of day before it is set again, microseconds. */
 const STRAY = 2000;

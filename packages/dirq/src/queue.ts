@@ -1,4 +1,13 @@
-import type { QueueOptions } from "./options.js";
+import { refusal } from "./errors.js";
+import { NormalQueue } from "./normal.js";
+import { NullQueue } from "./null.js";
+import {
+  queueTypes,
+  type NormalQueueOptions,
+  type NullQueueOptions,
+  type QueueOptions,
+  type QueueType,
+} from "./options.js";
 import { SimpleQueue } from "./simple.js";
 
 /**
@@ -14,6 +23,12 @@ import { SimpleQueue } from "./simple.js";
 export interface DirQueue<Element = unknown> extends Iterable<string> {
   /** The directory of the queue. */
   readonly path: string;
+
+  /** The same for all objects on one directory, by whatever path: its device and inode. */
+  readonly id: string;
+
+  /** Another object on the same queue with the same options, and a place of its own for `next`. */
+  copy(): DirQueue<Element>;
 
   /**
    * Add an element and return its name. Readers see it whole or not at all; an element that is there is
@@ -101,11 +116,27 @@ export interface PurgeReport {
  * @example
  * const queue = openQueue({ type: "simple", path: "/var/spool/app" });
  * queue.add("hello");
+ * const other = openQueue({ type: "normal", path: "/var/spool/other", schema: { body: "string" } });
+ * other.add({ body: "hello" });
  */
-export function openQueue(options: QueueOptions & { readonly type?: "simple" }): SimpleQueue {
-  const { type = "simple", ...rest } = options;
-  if ((type as string) !== "simple") {
-    throw new TypeError(`Expected \`type\` to be one of simple, got ${JSON.stringify(type)}`);
+export function openQueue(options: QueueOptions & { readonly type?: "simple" }): SimpleQueue;
+export function openQueue(options: NormalQueueOptions & { readonly type: "normal" }): NormalQueue;
+export function openQueue(options: NullQueueOptions & { readonly type: "null" }): NullQueue;
+export function openQueue(options: AnyOptions): SimpleQueue | NormalQueue | NullQueue;
+export function openQueue({
+  type = "simple",
+  ...options
+}: AnyOptions): SimpleQueue | NormalQueue | NullQueue {
+  switch (type) {
+    case "simple":
+      return new SimpleQueue(options as QueueOptions);
+    case "normal":
+      return new NormalQueue(options as NormalQueueOptions);
+    case "null":
+      return new NullQueue(options);
+    default:
+      throw new TypeError(refusal("type", `one of ${queueTypes.join(", ")}`, type));
   }
-  return new SimpleQueue(rest);
 }
+
+type AnyOptions = (QueueOptions | NormalQueueOptions | NullQueueOptions) & { readonly type?: QueueType };

@@ -1,15 +1,9 @@
 import { dirname, resolve } from "node:path";
-import { DirqError } from "./errors.js";
-import { Files, type FileCalls } from "./files.js";
-import { checkName, isDirectory, isElement, NameMaker, systemClock, type Clock } from "./name.js";
-import { checkOptions, checkPurgeOptions, defaults, type Durability, type QueueOptions } from "./options.js";
-import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
-
-/** What a queue stands on; tests put their own in. */
-export interface Surroundings {
-  readonly calls?: FileCalls;
-  readonly clock?: Clock;
-}
+import { DiskQueue, type Limits, type Surroundings } from "./disk.js";
+import { MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
+import { isElement } from "./name.js";
+import { checkOptions, defaults, type Durability, type QueueOptions } from "./options.js";
+import type { PurgeReport } from "./queue.js";
 
 /** So many elements are committed together; more are no faster, and each has a file open. */
 const BATCH = 128;
@@ -19,12 +13,6 @@ interface Temporary {
   readonly path: string;
   readonly fd: number;
 }
-
-/** How long a purge works before it lets the event loop run, milliseconds. */
-const SLICE_MS = 10;
-
-/** An add gives up after so many lost races, which no honest rival can cause. */
-const MOST_RACES = 1000;
 
 /**
  * A queue with one file an element: `TOP/DDDDDDDD/SSSSSSSSMMMMMR`, a lock is a hard link with `.lck`
@@ -39,40 +27,26 @@ const MOST_RACES = 1000;
  *   queue.remove(name);
  * }
  */
-export class SimpleQueue implements DirQueue<string | Uint8Array> {
-  readonly path: string;
+export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   readonly #granularity: number;
-  readonly #maxlock: number;
-  readonly #maxtemp: number;
-  readonly #umask: number | undefined;
   readonly #durability: Durability;
-  readonly #files: Files;
-  readonly #clock: Clock;
-  readonly #names: NameMaker;
+  readonly #files = this.files;
+  readonly #names = this.names;
   /** What we have locked: `remove` need not look whether it is. */
   readonly #held = new Set<string>();
   /** The intermediate directory whose own name is known to be on the disk. */
   #durableDirectory: string | undefined;
-  #cursor: IterableIterator<string> | undefined;
 
   /** @throws TypeError, RangeError naming the option; ENOENT if `create` is false and nothing is there */
   constructor(options: QueueOptions, surroundings: Surroundings = {}) {
-    checkOptions(options);
-    this.path = options.path;
+    super(checkOptions(options, "simple"), surroundings);
     this.#granularity = options.granularity ?? defaults.granularity;
-    this.#maxlock = options.maxlock ?? defaults.maxlock;
-    this.#maxtemp = options.maxtemp ?? defaults.maxtemp;
-    this.#umask = options.umask;
-    this.#files = new Files(surroundings.calls);
-    this.#clock = surroundings.clock ?? systemClock();
-    this.#names = new NameMaker(options.rndhex ?? Math.floor(Math.random() * 16), this.#clock);
     this.#durability = options.durability ?? defaults.durability;
-    if (options.create ?? defaults.create) this.#make();
-    else this.#files.demandDir(this.path);
+    if (this.#durability === "full") this.#syncMade();
   }
 
   add(data: string | Uint8Array): string {
-    return this.#masked(() => {
+    return this.masked(() => {
       const directory = this.#names.directory(this.#granularity);
       const { path, fd } = this.#writeTemporary(directory, data);
       let name: string;
@@ -91,7 +65,7 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     });
   }
 
-  async addMany(elements: Iterable<string | Uint8Array>): Promise<string[]> {
+  override async addMany(elements: Iterable<string | Uint8Array>): Promise<string[]> {
     const names: string[] = [];
     let batch: (string | Uint8Array)[] = [];
     for (const element of elements) {
@@ -110,7 +84,7 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
    * @throws DirqError DIRQ_BAD_DATA
    */
   addPath(path: string): string {
-    return this.#masked(() => {
+    return this.masked(() => {
       if (!this.#files.isFile(path)) throw notRegular(path);
       const directory = this.#names.directory(this.#granularity);
       this.#files.makeDir(`${this.path}/${directory}`);
@@ -126,33 +100,14 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     });
   }
 
-  lock(name: string, permissive = true): boolean {
-    const file = this.#file(name);
-    const obstacle = this.#tryLock(file);
-    if (obstacle === undefined) {
-      this.#held.add(name);
-      return true;
-    }
-    if (permissive) return false;
-    throw new DirqError("DIRQ_NOT_LOCKED", `Cannot lock ${file}: ${obstacle}`);
-  }
-
-  unlock(name: string, permissive = false): boolean {
-    const file = this.#file(name);
-    this.#held.delete(name);
-    if (this.#files.unlink(`${file}.lck`)) return true;
-    if (permissive) return false;
-    throw notLocked(file);
-  }
-
   touch(name: string): boolean {
-    return this.#files.touch(this.#file(name), this.#seconds());
+    return this.#files.touch(this.file(name), this.seconds());
   }
 
   get(name: string): Buffer {
     const path = this.getPath(name);
     const content = this.#files.read(path);
-    if (content === "ENOENT") throw notLocked(this.#file(name));
+    if (content === "ENOENT") throw notLocked(this.file(name));
     if (content === "foreign") throw notRegular(path);
     return content;
   }
@@ -162,133 +117,73 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
    * Counterpart: get_path().
    */
   getPath(name: string): string {
-    return `${this.#file(name)}.lck`;
+    return `${this.file(name)}.lck`;
   }
 
   remove(name: string): boolean {
-    const file = this.#file(name);
+    const file = this.file(name);
     const lock = `${file}.lck`;
     // Without this look, a caller that never had the lock would delete what it must not.
-    if (!this.#held.has(name) && this.#files.modified(lock) === undefined) throw notLocked(file);
+    if (!this.#held.has(file) && this.#files.modified(lock) === undefined) throw notLocked(file);
     // The element goes first: a crash in between leaves a lock without an element, which purge removes.
     const removed = this.#files.unlink(file);
-    this.#held.delete(name);
+    this.#held.delete(file);
     this.#files.unlink(lock);
     return removed;
   }
 
-  count(): number {
-    let count = 0;
-    for (const directory of this.#directories()) count += this.#elements(directory).length;
-    return count;
-  }
-
-  first(): string | undefined {
-    this.#cursor = this[Symbol.iterator]();
-    return this.next();
-  }
-
-  next(): string | undefined {
-    const step = this.#cursor?.next();
-    return step === undefined || step.done ? undefined : step.value;
-  }
-
-  *[Symbol.iterator](): IterableIterator<string> {
-    for (const directory of this.#directories()) {
-      for (const element of this.#elements(directory).sort()) yield `${directory}/${element}`;
-    }
-  }
-
-  async purge(options: PurgeOptions = {}): Promise<PurgeReport> {
-    const { maxtemp = this.#maxtemp, maxlock = this.#maxlock, signal } = checkPurgeOptions(options);
-    signal?.throwIfAborted();
-    const report: PurgeReport = { temporary: 0, locks: 0, directories: 0 };
-    let slice = Date.now() + SLICE_MS;
-    const pause = async () => {
-      await new Promise(setImmediate);
-      signal?.throwIfAborted();
-      slice = Date.now() + SLICE_MS;
-    };
-    const directories = this.#directories();
-    const last = directories.at(-1);
-    for (const directory of directories) {
-      const path = `${this.path}/${directory}`;
-      for (const name of this.#files.files(path)) {
-        if (Date.now() >= slice) await pause();
-        const kind = name.endsWith(".tmp") ? "temporary" : name.endsWith(".lck") ? "locks" : undefined;
-        // Other names are not ours to judge: they stay, and keep their directory.
-        if (kind === undefined || !isElement(name.slice(0, -4))) continue;
-        if (this.#isStale(`${path}/${name}`, kind === "locks" ? maxlock : maxtemp)) {
-          if (this.#files.unlink(`${path}/${name}`)) report[kind]++;
-        }
-      }
-      // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
-      if (directory !== last && this.#files.removeDir(path)) report.directories++;
-      if (Date.now() >= slice) await pause();
-    }
-    return report;
-  }
-
-  #file(name: string): string {
-    checkName(name);
-    return `${this.path}/${name}`;
-  }
-
-  /** Lock an element. Returns why not, if not. */
-  #tryLock(file: string): string | undefined {
+  protected tryLock(file: string): string | undefined {
     const lock = `${file}.lck`;
     const failed = this.#files.link(file, lock);
     if (failed !== "") return failed === "EEXIST" ? "somebody else holds it" : "it is not there";
     try {
-      if (!this.#files.touch(file, this.#seconds())) {
+      if (!this.#files.touch(file, this.seconds())) {
         // RACE: another process locked and removed the element while our link was under way.
         this.#files.unlink(lock);
         return "it is not there";
       }
       // RACE: until it was touched the lock looked as old as the element, and a purge may have removed it.
-      return this.#files.modified(lock) === undefined ? "a purge took the lock for stale" : undefined;
+      if (this.#files.modified(lock) === undefined) return "a purge took the lock for stale";
+      this.#held.add(file);
+      return undefined;
     } catch (error) {
       this.#files.discard(lock);
       throw error;
     }
   }
 
-  #seconds(): number {
-    return this.#clock() / 1_000_000;
+  protected tryUnlock(file: string): boolean {
+    this.#held.delete(file);
+    return this.#files.unlink(`${file}.lck`);
   }
 
-  #masked<Result>(work: () => Result): Result {
-    if (this.#umask === undefined) return work();
-    const before = process.umask(this.#umask);
-    try {
-      return work();
-    } finally {
-      process.umask(before);
-    }
-  }
-
-  #isStale(path: string, max: number): boolean {
-    if (max === 0) return false;
-    const modified = this.#files.modified(path);
-    return modified !== undefined && modified < this.#seconds() - max;
-  }
-
-  #directories(): string[] {
-    return this.#files.directories(this.path).filter(isDirectory).sort();
-  }
-
-  /** Unsorted; empty if the directory vanished, as a purge may do. */
-  #elements(directory: string): string[] {
+  protected elements(directory: string): string[] {
     return this.#files.files(`${this.path}/${directory}`).filter(isElement);
   }
 
-  #make(): void {
-    const first = this.#masked(() => this.#files.makePath(this.path));
-    if (first === undefined || this.#durability !== "full") return;
-    // From the queue upwards, each directory that was made is a name in the one above it.
+  protected *cleaning({ maxtemp, maxlock }: Limits): Iterable<keyof PurgeReport | undefined> {
+    const directories = this.directories();
+    const last = directories.at(-1);
+    for (const directory of directories) {
+      const path = `${this.path}/${directory}`;
+      for (const name of this.#files.files(path)) {
+        const kind = name.endsWith(".tmp") ? "temporary" : name.endsWith(".lck") ? "locks" : undefined;
+        // Other names are not ours to judge: they stay, and keep their directory.
+        const isOurs = kind !== undefined && isElement(name.slice(0, -4));
+        const isLeft = isOurs && this.isStale(`${path}/${name}`, kind === "locks" ? maxlock : maxtemp);
+        yield isLeft && this.#files.unlink(`${path}/${name}`) ? kind : undefined;
+      }
+      // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
+      yield directory !== last && this.#files.removeDir(path) ? "directories" : undefined;
+    }
+  }
+
+  /** From the queue upwards, each directory that was made is a name in the one above it. */
+  #syncMade(): void {
+    if (this.firstMade === undefined) return;
     for (let made = resolve(this.path); ; made = dirname(made)) {
       this.#files.syncDir(dirname(made));
-      if (made === resolve(first)) break;
+      if (made === resolve(this.firstMade)) break;
     }
   }
 
@@ -307,7 +202,7 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     try {
       const open: number[] = [];
       try {
-        this.#masked(() => {
+        this.masked(() => {
           for (const data of batch) {
             const temporary = this.#writeTemporary(directory, data);
             temporaries.push(temporary);
@@ -358,19 +253,4 @@ export class SimpleQueue implements DirQueue<string | Uint8Array> {
     }
     throw tooManyRaces(`${this.path}/${directory}`);
   }
-}
-
-function notLocked(file: string): DirqError {
-  return new DirqError("DIRQ_NOT_LOCKED", `Expected ${file} to be locked`);
-}
-
-function notRegular(path: string): DirqError {
-  return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a regular file`);
-}
-
-function tooManyRaces(directory: string): DirqError {
-  return new DirqError(
-    "DIRQ_BAD_DATA",
-    `Cannot add to ${directory}: ${MOST_RACES} names in a row were taken`,
-  );
 }

@@ -13,6 +13,8 @@ export interface DqsOptions extends QueueOptions, WriteOptions, MessageLimits {}
  * Counterpart: Messaging::Message::Queue::DQS.
  */
 export class DqsQueue extends SimpleQueue implements MessageQueue {
+  readonly #options: DqsOptions;
+  readonly #surroundings: Surroundings | undefined;
   readonly #write: WriteOptions;
   readonly #limits: MessageLimits;
 
@@ -25,8 +27,14 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
       ...(maxHeaderCount !== undefined && { maxHeaderCount }),
     });
     super(rest, surroundings);
+    this.#options = options;
+    this.#surroundings = surroundings;
     this.#write = { compression };
     this.#limits = limits;
+  }
+
+  override copy(): this {
+    return new DqsQueue({ ...this.#options, create: false }, this.#surroundings) as this;
   }
 
   addMessage(message: Message): string {

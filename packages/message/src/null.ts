@@ -9,6 +9,9 @@ import type { MessageQueue } from "./queue.js";
  */
 export class NullMessageQueue implements MessageQueue {
   readonly path = "NULL";
+  readonly id = "NULL";
+
+  readonly copy = () => new NullMessageQueue();
 
   readonly add: MessageQueue["add"] = () => "";
   readonly addMany: MessageQueue["addMany"] = async (elements) => Array.from(elements, () => "");

@@ -12,7 +12,10 @@ import type { MessageQueue } from "./queue.js";
  */
 export class ZeroMessageQueue implements MessageQueue {
   readonly path = "ZERO";
+  readonly id = "ZERO";
   #cursor = names();
+
+  readonly copy = () => new ZeroMessageQueue();
 
   readonly add: MessageQueue["add"] = refuse;
   readonly addMany: MessageQueue["addMany"] = async () => refuse();

@@ -151,7 +151,7 @@ describe("dirq pop", () => {
     const { status, stderr } = await run("dirq", ["pop", path]);
     expect([status, stderr]).toEqual([
       66,
-      `dirq pop: ENOENT: no such file or directory, access '${path}/.'\n`,
+      `dirq pop: ENOENT: no such file or directory, lstat '${path}/.'\n`,
     ]);
   });
 });

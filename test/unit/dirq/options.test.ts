@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { defaults, openQueue, SimpleQueue, type QueueOptions } from "@spoolwire/dirq";
+import { defaults, NormalQueue, NullQueue, openQueue, SimpleQueue, type QueueOptions } from "@spoolwire/dirq";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 
@@ -28,8 +28,81 @@ test("options that are undefined have their defaults", () => {
 });
 
 test("the defaults are those of the other implementations, and nobody changes them", () => {
-  expect(defaults).toEqual({ create: true, durability: "none", granularity: 60, maxlock: 600, maxtemp: 300 });
+  expect(defaults).toEqual({
+    ...{
+      create: true,
+      durability: "none",
+      granularity: 60,
+      maxelts: 16_000,
+      maxlock: 600,
+      maxtemp: 300,
+      nlink: false,
+    },
+  });
   expect(Object.isFrozen(defaults)).toBe(true);
+});
+
+test("a queue is opened by its type", () => {
+  expect(openQueue({ type: "simple", path, granularity: 0 })).toBeInstanceOf(SimpleQueue);
+  const normal = openQueue({
+    type: "normal",
+    path: join(top, "normal"),
+    schema: { body: "string" },
+    maxelts: 5,
+  });
+  expect(normal.add({ body: "hello" })).toMatch(/^00000000\//);
+  expect(normal).toBeInstanceOf(NormalQueue);
+  expect(openQueue({ type: "null" })).toBeInstanceOf(NullQueue);
+  expect(openQueue({ type: "null", path }).path).toBe(path);
+});
+
+test.each<[object, string]>([
+  [
+    { type: "normal", granularity: 60 },
+    "Unknown option `granularity` of a normal queue, expected one of path, create, maxelts, maxlock, maxtemp, nlink, rndhex, schema, umask",
+  ],
+  [
+    { type: "simple", maxelts: 5 },
+    "Unknown option `maxelts` of a simple queue, expected one of path, create",
+  ],
+  [{ schema: { body: "string" } }, "Unknown option `schema` of a simple queue"],
+  [{ type: "null", create: true }, "Unknown option `create` of a null queue, expected one of path"],
+  [{ type: "null", path: 7 }, "Expected `path` to be the path of a directory, got 7 (number)"],
+  [{ type: "Simple" }, "Expected `type` to be one of simple, normal, null, got 'Simple' (string)"],
+  [{ type: null }, "got null (object)"],
+  [{ type: "normal", schema: "body" }, "Expected `schema` to be an object of field names and types"],
+])("the options are those of the type: %j is refused", (options, text) => {
+  const open = () => openQueue({ path, ...options } as QueueOptions);
+  expect(open).toThrow(TypeError);
+  expect(open).toThrow(text);
+  expect(existsSync(path)).toBe(false);
+});
+
+test.each<[string, unknown, string]>([
+  ["maxelts", 0, "to be an integer >= 1, got 0 (number)"],
+  ["maxelts", -1, "got -1 (number)"],
+  ["maxelts", 1.5, "got 1.5 (number)"],
+  ["maxelts", "5", "got '5' (string)"],
+  ["nlink", 1, "to be true or false, got 1 (number)"],
+  ["rndhex", 16, "to be an integer from 0 to 15, got 16 (number)"],
+  ["path", "", "to be the path of a directory, got ''"],
+])("%s of a normal queue is refused: %j", (name, value, text) => {
+  const open = () => new NormalQueue({ path, [name]: value });
+  expect(open).toThrow(`Expected \`${name}\` ${text.startsWith("to") ? "" : "to be"}`.trimEnd());
+  expect(open).toThrow(text);
+  expect(existsSync(path)).toBe(false);
+});
+
+test("a normal queue without `create` makes nothing, and works where there are no directories of its own", () => {
+  const schema = { body: "string" };
+  expect(() => new NormalQueue({ path, schema, create: false })).toThrow(
+    expect.objectContaining({ code: "ENOENT" }),
+  );
+  new SimpleQueue({ path });
+  const queue = new NormalQueue({ path, schema, create: false });
+  expect(readdirSync(path)).toEqual([]);
+  expect(queue.add({ body: "hello" })).toMatch(/^00000000\//);
+  expect(queue.count()).toBe(1);
 });
 
 const refused: [string, unknown, string][] = [
@@ -73,11 +146,11 @@ test.each(refused)(
 test("an unknown option is refused, with those that there are", () => {
   expect(() => new SimpleQueue({ path, maxlok: 5 } as QueueOptions)).toThrow(
     new TypeError(
-      "Unknown queue option `maxlok`, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
+      "Unknown option `maxlok` of a simple queue, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
     ),
   );
-  expect(() => openQueue({ path, type: "normal" as "simple" })).toThrow(
-    new TypeError('Expected `type` to be one of simple, got "normal"'),
+  expect(() => openQueue({ path, type: "complex" as "simple" })).toThrow(
+    new TypeError("Expected `type` to be one of simple, normal, null, got 'complex' (string)"),
   );
   expect(existsSync(path)).toBe(false);
 });

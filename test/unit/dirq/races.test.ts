@@ -1,11 +1,12 @@
 // Rivals that act at every moment of every operation.
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SimpleQueue, type Clock, type DirqError } from "@spoolwire/dirq";
+import { SimpleQueue, type Clock } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, filesBelow, type Moment } from "../../helpers/file-calls.js";
 import { takeAll } from "../../helpers/queue-contract.js";
+import { ahead, consume as consumeElements, outcome, purge } from "../../helpers/rivals.js";
 
 const HOUR = 3600;
 
@@ -22,9 +23,6 @@ afterEach(() => {
   removeDirectory(top);
 });
 
-/** Microseconds, `seconds` from now. */
-const ahead = (seconds: number) => (): number => (Date.now() + seconds * 1000) * 1000;
-
 /** A queue object on an empty queue: the moment's own, or a rival's. */
 function fresh(moment: Moment, clock: Clock = ahead(0)): { queue: SimpleQueue; rival: SimpleQueue } {
   rmSync(path, { recursive: true, force: true });
@@ -37,36 +35,11 @@ function fresh(moment: Moment, clock: Clock = ahead(0)): { queue: SimpleQueue; r
 /** A rival to whom every lock and every temporary file is an hour old. */
 const lateRival = () => new SimpleQueue({ path }, { clock: ahead(HOUR) });
 
-/** Let a purge run in the middle of something; of a small queue all of it is done when this returns. */
-function purge(queue: SimpleQueue): void {
-  void queue.purge();
-}
-
 /** Make sure that the current directory is not the last one, which no purge removes. */
 const makeLaterDirectory = () => mkdirSync(join(path, "ffffffff"));
 
-const notLocked = expect.objectContaining({ name: "DirqError", code: "DIRQ_NOT_LOCKED" }) as DirqError;
-
-/** What a call returned, or the code of the only error that a lost lock may give. */
-function outcome<Result>(call: () => Result): Result | "DIRQ_NOT_LOCKED" {
-  try {
-    return call();
-  } catch (error) {
-    expect(error).toEqual(notLocked);
-    return "DIRQ_NOT_LOCKED";
-  }
-}
-
-/** Take what can be had, as a consumer does. */
-function consume(queue: SimpleQueue, names: Iterable<string> = queue): string[] {
-  const bodies: string[] = [];
-  for (const name of names) {
-    if (!queue.lock(name)) continue;
-    bodies.push(queue.get(name).toString());
-    expect(queue.remove(name)).toBe(true);
-  }
-  return bodies;
-}
+/** The bodies of what a consumer can have. */
+const consume = (queue: SimpleQueue, names?: Iterable<string>) => consumeElements(queue, names).map(String);
 
 /** The bodies that are left once all locks and temporary files are old; nothing else is. */
 const leftovers = async () => (await takeAll(lateRival())).map(String);

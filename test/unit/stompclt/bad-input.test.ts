@@ -133,7 +133,7 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b colour=red"],
-      "--outgoing-queue: Unknown queue option `colour`, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
+      "--outgoing-queue: Unknown option `colour` of a simple queue, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "http://127.0.0.1:1"],
@@ -166,7 +166,7 @@ describe("directories", () => {
       "--outgoing-queue",
       `path=${directory}/c`,
     ]);
-    expect([status, line]).toEqual([66, "stompclt: ENOENT: no such file or directory, access 'DIR/b/.'"]);
+    expect([status, line]).toEqual([66, "stompclt: ENOENT: no such file or directory, lstat 'DIR/b/.'"]);
   });
 
   test("a file where a queue should be is named", async () => {
@@ -175,7 +175,7 @@ describe("directories", () => {
       "--incoming-queue",
       "path=/etc/passwd",
     ]);
-    expect([status, line]).toEqual([66, "stompclt: ENOTDIR: not a directory, access '/etc/passwd/.'"]);
+    expect([status, line]).toEqual([66, "stompclt: ENOTDIR: not a directory, lstat '/etc/passwd/.'"]);
   });
 
   test.runIf(process.getuid?.() === 0)("directories without permission are named", async () => {

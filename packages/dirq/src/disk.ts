@@ -1,0 +1,171 @@
+import { Cursor } from "./cursor.js";
+import { DirqError, notLocked } from "./errors.js";
+import { Files, type FileCalls } from "./files.js";
+import { checkName, isDirectory, NameMaker, systemClock, type Clock } from "./name.js";
+import { checkPurgeOptions, defaults, type DiskQueueOptions } from "./options.js";
+import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
+
+/** What a queue stands on; tests put their own in. */
+export interface Surroundings {
+  readonly calls?: FileCalls;
+  readonly clock?: Clock;
+}
+
+/** The limits that a purge goes by, seconds; 0: none. */
+export interface Limits {
+  readonly maxtemp: number;
+  readonly maxlock: number;
+}
+
+/** How long a purge works before it lets the event loop run, milliseconds. */
+const SLICE_MS = 10;
+
+/**
+ * What all queues on disk share: intermediate directories with elements in them, walked in order. A type
+ * says what an element and a lock is. A class that extends one has the same constructor, for `copy`.
+ */
+export abstract class DiskQueue<Element> implements DirQueue<Element> {
+  readonly path: string;
+  readonly id: string;
+  protected readonly files: Files;
+  protected readonly names: NameMaker;
+  /** The uppermost directory that was not there and was made for this queue. */
+  protected readonly firstMade: string | undefined;
+  readonly #clock: Clock;
+  readonly #options: DiskQueueOptions;
+  readonly #surroundings: Surroundings;
+  readonly #cursor = new Cursor(this);
+
+  /** The options are checked. Throws ENOENT if `create` is false and nothing is there. */
+  constructor(options: DiskQueueOptions, surroundings: Surroundings) {
+    this.path = options.path;
+    this.#options = options;
+    this.#surroundings = surroundings;
+    this.files = new Files(surroundings.calls);
+    this.#clock = surroundings.clock ?? systemClock();
+    this.names = new NameMaker(options.rndhex ?? Math.floor(Math.random() * 16), this.#clock);
+    const isMade = options.create ?? defaults.create;
+    this.firstMade = isMade ? this.masked(() => this.files.makePath(this.path)) : undefined;
+    this.id = this.files.identity(this.path);
+  }
+
+  abstract add(element: Element): string;
+  abstract touch(name: string): boolean;
+  abstract get(name: string): Element;
+  abstract remove(name: string): boolean;
+
+  /** Lock an element. Returns why not, if not. */
+  protected abstract tryLock(file: string): string | undefined;
+  /** Take the lock away. False: there was none. */
+  protected abstract tryUnlock(file: string): boolean;
+  /** The elements in an intermediate directory, unsorted; none if it vanished, as a purge may do. */
+  protected abstract elements(directory: string): string[];
+  /** Do the work of a purge in small steps; each yields what it removed, if it did. */
+  protected abstract cleaning(limits: Limits): Iterable<keyof PurgeReport | undefined>;
+
+  async addMany(elements: Iterable<Element>): Promise<string[]> {
+    const names: string[] = [];
+    let slice = Date.now() + SLICE_MS;
+    for (const element of elements) {
+      names.push(this.add(element));
+      if (Date.now() < slice) continue;
+      await new Promise(setImmediate);
+      slice = Date.now() + SLICE_MS;
+    }
+    return names;
+  }
+
+  copy(): this {
+    const type = this.constructor as new (options: DiskQueueOptions, surroundings: Surroundings) => this;
+    return new type({ ...this.#options, create: false }, this.#surroundings);
+  }
+
+  lock(name: string, permissive = true): boolean {
+    const file = this.file(name);
+    const obstacle = this.tryLock(file);
+    if (obstacle === undefined) return true;
+    if (permissive) return false;
+    throw new DirqError("DIRQ_NOT_LOCKED", `Cannot lock ${file}: ${obstacle}`);
+  }
+
+  unlock(name: string, permissive = false): boolean {
+    const file = this.file(name);
+    if (this.tryUnlock(file)) return true;
+    if (permissive) return false;
+    throw notLocked(file);
+  }
+
+  count(): number {
+    let count = 0;
+    for (const directory of this.directories()) count += this.elements(directory).length;
+    return count;
+  }
+
+  first(): string | undefined {
+    return this.#cursor.first();
+  }
+
+  next(): string | undefined {
+    return this.#cursor.next();
+  }
+
+  *[Symbol.iterator](): IterableIterator<string> {
+    for (const directory of this.directories()) {
+      for (const element of this.elements(directory).sort()) yield `${directory}/${element}`;
+    }
+  }
+
+  async purge(options: PurgeOptions = {}): Promise<PurgeReport> {
+    const { signal, ...limits } = checkPurgeOptions(options);
+    signal?.throwIfAborted();
+    const report: PurgeReport = { temporary: 0, locks: 0, directories: 0 };
+    let slice = Date.now() + SLICE_MS;
+    for (const removed of this.cleaning(this.#limits(limits))) {
+      if (removed !== undefined) report[removed]++;
+      if (Date.now() < slice) continue;
+      await new Promise(setImmediate);
+      signal?.throwIfAborted();
+      slice = Date.now() + SLICE_MS;
+    }
+    return report;
+  }
+
+  #limits(options: PurgeOptions): Limits {
+    const { maxtemp = defaults.maxtemp, maxlock = defaults.maxlock } = this.#options;
+    return { maxtemp: options.maxtemp ?? maxtemp, maxlock: options.maxlock ?? maxlock };
+  }
+
+  /** The path of an element. */
+  protected file(name: string): string {
+    checkName(name);
+    return `${this.path}/${name}`;
+  }
+
+  protected seconds(): number {
+    return this.#clock() / 1_000_000;
+  }
+
+  /** Make something with the queue's umask. */
+  protected masked<Result>(work: () => Result): Result {
+    const { umask } = this.#options;
+    if (umask === undefined) return work();
+    const before = process.umask(umask);
+    try {
+      return work();
+    } finally {
+      process.umask(before);
+    }
+  }
+
+  /** Whether this was modified longer ago than `max` seconds (0: never). */
+  protected isStale(path: string, max: number): boolean {
+    if (max === 0) return false;
+    const modified = this.files.modified(path);
+    return modified !== undefined && modified < this.seconds() - max;
+  }
+
+  /** The intermediate directories in order. */
+  protected directories(): string[] {
+    return this.files.directories(this.path).filter(isDirectory).sort();
+  }
+}

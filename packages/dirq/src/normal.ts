@@ -1,0 +1,257 @@
+import { DiskQueue, type Limits, type Surroundings } from "./disk.js";
+import { DirqError, MOST_RACES, notLocked, tooManyRaces } from "./errors.js";
+import { InsertionDirectory } from "./insertion.js";
+import { isElement } from "./name.js";
+import { checkOptions, defaults, type NormalQueueOptions } from "./options.js";
+import type { PurgeReport } from "./queue.js";
+import { isField, LOCKED, Schema, type Fields, type FieldsToAdd } from "./schema.js";
+
+/** The directories of elements that are being added, and removed. */
+const VOLATILE = ["temporary", "obsolete"] as const;
+
+/**
+ * A queue with one directory an element, one file in it for each field of its schema, and a directory
+ * `locked` while it is locked: `TOP/NNNNNNNN/SSSSSSSSMMMMMR/FIELD`. Elements come and go by way of
+ * `TOP/temporary` and `TOP/obsolete`. Perl and Python programs may use the directory at the same time.
+ * Counterpart: Directory::Queue::Normal.
+ *
+ * @example
+ * const queue = new NormalQueue({ path: "/var/spool/app", schema: { body: "binary", header: "table?" } });
+ * queue.add({ body: Buffer.from("hello"), header: { from: "me" } });
+ */
+export class NormalQueue extends DiskQueue<Fields> {
+  readonly #schema: Schema | undefined;
+  readonly #nlink: boolean;
+  readonly #insertion: InsertionDirectory;
+
+  /** @throws TypeError, RangeError naming the option; ENOENT if `create` is false and nothing is there */
+  constructor(options: NormalQueueOptions, surroundings: Surroundings = {}) {
+    super(checkOptions(options, "normal"), surroundings);
+    this.#schema = options.schema && new Schema(options.schema);
+    this.#nlink = options.nlink ?? defaults.nlink;
+    this.#insertion = new InsertionDirectory(options.maxelts ?? defaults.maxelts, {
+      list: () => this.directories(),
+      count: (directory) => this.#links(directory) ?? this.files.names(`${this.path}/${directory}`).length,
+      make: (directory) => this.files.makeDir(`${this.path}/${directory}`),
+      seconds: () => this.seconds(),
+    });
+    if (options.create ?? defaults.create) for (const directory of VOLATILE) this.#makeVolatile(directory);
+  }
+
+  /**
+   * Add an element and return its name.
+   * @throws TypeError naming the field that is missing, unknown, or not of its type; then nothing was written
+   */
+  add(element: FieldsToAdd): string {
+    const fields = this.#demandSchema().encode(element);
+    return this.masked(() => {
+      for (let races = 0; races < MOST_RACES; races++) {
+        const temporary = this.#makeTemporary();
+        try {
+          const isWhole = fields.every(
+            ([field, data]) => this.files.write(`${temporary}/${field}`, data) === "",
+          );
+          const name = isWhole ? this.#publish(temporary) : undefined;
+          if (name !== undefined) return name;
+        } catch (error) {
+          this.#discard(temporary);
+          throw error;
+        }
+        // RACE: a purge took it for left behind: all of it again. Python's does so however young it is.
+        this.#discard(temporary);
+      }
+      throw tooManyRaces(this.path);
+    });
+  }
+
+  touch(name: string): boolean {
+    const element = this.file(name);
+    const failed = this.files.touchDir(element, this.seconds());
+    return failed === "EPERM" ? this.#renewLock(element) : failed === "";
+  }
+
+  get(name: string): Fields {
+    const element = this.file(name);
+    const schema = this.#demandSchema();
+    const files = new Map<string, Buffer | "foreign">();
+    for (const [field, { optional }] of schema.fields) {
+      const path = `${element}/${field}`;
+      // A look is cheaper than a failure.
+      if (optional && this.files.modified(path) === undefined) continue;
+      const content = this.files.read(path);
+      if (content !== "ENOENT") files.set(field, content);
+    }
+    // RACE: only now, as without the lock some of the fields may have gone between our reads.
+    if (!this.#isLocked(element)) throw notLocked(element);
+    return schema.decode(element, files);
+  }
+
+  /** What is no field, and so from nobody who knows this layout, stays behind in `obsolete`. */
+  remove(name: string): boolean {
+    const element = this.file(name);
+    if (!this.#isLocked(element)) throw notLocked(element);
+    const obsolete = this.#retire(element);
+    if (obsolete === undefined) return false;
+    this.#dismantle(obsolete);
+    return true;
+  }
+
+  override count(): number {
+    if (!this.#nlink) return super.count();
+    let count = 0;
+    for (const directory of this.directories())
+      count += this.#links(directory) ?? this.elements(directory).length;
+    return count;
+  }
+
+  protected tryLock(element: string): string | undefined {
+    const lock = `${element}/${LOCKED}`;
+    const failed = this.masked(() => this.files.makeSubdirectory(lock));
+    if (failed !== "") return failed === "EEXIST" ? "somebody else holds it" : "it is not there";
+    try {
+      const isDirectory = this.files.isDirectory(element);
+      if (isDirectory) return undefined;
+      // RACE: another process locked and removed the element while our mkdir was under way: the lock is now in
+      // `obsolete`, and goes with the element.
+      if (isDirectory === undefined) return "it is not there";
+    } catch (error) {
+      this.files.discardDir(lock);
+      throw error;
+    }
+    this.files.discardDir(lock);
+    throw new DirqError("DIRQ_BAD_DATA", `Expected ${element} to be a directory`);
+  }
+
+  protected tryUnlock(element: string): boolean {
+    return this.files.removeDir(`${element}/${LOCKED}`);
+  }
+
+  protected elements(directory: string): string[] {
+    return this.files.subdirectories(`${this.path}/${directory}`).filter(isElement);
+  }
+
+  protected *cleaning({ maxtemp, maxlock }: Limits): Iterable<keyof PurgeReport | undefined> {
+    const directories = this.directories();
+    const last = directories.at(-1);
+    for (const directory of directories) {
+      const path = `${this.path}/${directory}`;
+      const elements = maxlock > 0 ? this.elements(directory) : [];
+      for (const element of elements)
+        yield this.#breakLock(`${path}/${element}`, maxlock) ? "locks" : undefined;
+      // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
+      const isEmpty = elements.length === 0 && directory !== last && this.files.removeDir(path);
+      yield isEmpty ? "directories" : undefined;
+    }
+    for (const directory of VOLATILE) {
+      const path = `${this.path}/${directory}`;
+      for (const name of this.files.subdirectories(path).filter(isElement)) {
+        const isLeft = this.isStale(`${path}/${name}`, maxtemp);
+        yield isLeft && this.#clear(directory, `${path}/${name}`) ? "temporary" : undefined;
+      }
+    }
+  }
+
+  /** Unlock an element if the lock is stale. */
+  #breakLock(element: string, maxlock: number): boolean {
+    // RACE: in this order, as an old element may be unlocked first and locked a moment later.
+    return this.#isLocked(element) && this.isStale(element, maxlock) && this.tryUnlock(element);
+  }
+
+  /** Remove what was left behind in `temporary` or `obsolete`. */
+  #clear(directory: (typeof VOLATILE)[number], path: string): boolean {
+    // RACE: an add that was only slow must not publish what is half gone: it is moved out of its hands first.
+    const obsolete = directory === "temporary" ? this.#retire(path) : path;
+    return obsolete !== undefined && this.#dismantle(obsolete);
+  }
+
+  #demandSchema(): Schema {
+    if (!this.#schema) throw new TypeError("Expected `schema` among the options, for add and get");
+    return this.#schema;
+  }
+
+  #isLocked(element: string): boolean {
+    return this.files.isDirectory(`${element}/${LOCKED}`) === true;
+  }
+
+  /** How many elements a directory has by its links; undefined: the links do not say. */
+  #links(directory: string): number | undefined {
+    const links = this.#nlink ? this.files.links(`${this.path}/${directory}`) : undefined;
+    // Where links are not counted a directory has one.
+    return links === undefined || links < 2 ? undefined : links - 2;
+  }
+
+  #makeVolatile(directory: (typeof VOLATILE)[number]): void {
+    this.masked(() => this.files.makeDir(`${this.path}/${directory}`));
+  }
+
+  #makeTemporary(): string {
+    for (let races = 0; races < MOST_RACES; races++) {
+      const temporary = `${this.path}/temporary/${this.names.element()}`;
+      const failed = this.files.makeSubdirectory(temporary);
+      if (failed === "") return temporary;
+      if (failed === "ENOENT") this.#makeVolatile("temporary");
+    }
+    throw tooManyRaces(`${this.path}/temporary`);
+  }
+
+  /** Move an element into the queue and return its name. Undefined: it is gone. */
+  #publish(temporary: string): string | undefined {
+    for (let races = 0; races < MOST_RACES; races++) {
+      const name = `${this.#insertion.choose()}/${this.names.element()}`;
+      const failed = this.files.moveDir(temporary, `${this.path}/${name}`);
+      if (failed === "") return name;
+      if (failed === "EEXIST") continue;
+      if (this.files.isDirectory(temporary) === undefined) return undefined;
+      // RACE: the directory was empty and no longer the last one, and a purge removed it.
+      this.#insertion.forget();
+    }
+    throw tooManyRaces(this.path);
+  }
+
+  /** Move an element to `obsolete` and return where it is now. Undefined: it is gone. */
+  #retire(element: string): string | undefined {
+    for (let races = 0; races < MOST_RACES; races++) {
+      const obsolete = `${this.path}/obsolete/${this.names.element()}`;
+      const failed = this.files.moveDir(element, obsolete);
+      if (failed === "") return obsolete;
+      if (failed === "EEXIST") continue;
+      if (this.files.isDirectory(element) === undefined) return undefined;
+      this.#makeVolatile("obsolete");
+    }
+    throw tooManyRaces(`${this.path}/obsolete`);
+  }
+
+  /** Remove an element that is out of the queue. False: somebody else did, or there is what is no field. */
+  #dismantle(element: string): boolean {
+    for (let races = 0; races < MOST_RACES; races++) {
+      for (const name of this.files.names(element))
+        if (isField(name)) this.files.unlink(`${element}/${name}`);
+      this.files.removeDir(`${element}/${LOCKED}`);
+      if (this.files.removeDir(element)) return true;
+      // RACE: a rival that found the element in its place may just now have locked it here.
+      if (!this.#isLocked(element)) return false;
+    }
+    return false;
+  }
+
+  /** Take back what was not added; there may be another error to tell, and a purge for the rest. */
+  #discard(temporary: string): void {
+    try {
+      this.#dismantle(temporary);
+    } catch {
+      // The disk that failed the caller fails this too.
+    }
+  }
+
+  /**
+   * Make the lock of another account's element young again. Node cannot set its times to now, but a new
+   * empty directory can take the place of the lock, which changes the element.
+   */
+  #renewLock(element: string): boolean {
+    if (!this.#isLocked(element)) return this.files.isDirectory(element) !== undefined;
+    const lock = this.masked(() => this.#makeTemporary());
+    const failed = this.files.moveDir(lock, `${element}/${LOCKED}`);
+    if (failed !== "") this.#discard(lock);
+    return failed === "";
+  }
+}

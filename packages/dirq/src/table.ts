@@ -1,0 +1,41 @@
+import { DirqError } from "./errors.js";
+
+/** Strings by their keys. One that was read has no prototype, so that any key is only a key. */
+export type Table = Record<string, string>;
+
+const CODES: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n" };
+const CHARACTERS: Readonly<Record<string, string>> = { "\\\\": "\\", "\\t": "\t", "\\n": "\n" };
+
+const escape = (text: string) => text.replace(/[\\\t\n]/g, (character) => CODES[character]!);
+
+// What only looks like an escape is kept literally, as the other implementations do.
+const unescape = (text: string) => text.replace(/\\[\\tn]/g, (code) => CHARACTERS[code]!);
+
+/** The order of the code points, which is that of Perl and Python, and not JavaScript's own. */
+const byCodePoint = (one: string, two: string) => Buffer.compare(Buffer.from(one), Buffer.from(two));
+
+/** The text of a table: a line for each key, in order, so that equal tables are equal texts. */
+export function encodeTable(table: Readonly<Table>): string {
+  const keys = Object.keys(table).sort();
+  if (keys.some((key) => /[\ud800-\udfff]/.test(key))) keys.sort(byCodePoint);
+  return keys.map((key) => `${escape(key)}\t${escape(table[key]!)}\n`).join("");
+}
+
+/**
+ * The table in a text; of several lines with one key, the last wins.
+ * @throws DirqError DIRQ_BAD_DATA naming the line that is without a tab, or has two
+ */
+export function decodeTable(text: string): Table {
+  const table = Object.create(null) as Table;
+  // As in Perl, the last line may lack its end, and empty ones at the end do not count.
+  const lines = text.replace(/\n+$/, "");
+  if (lines === "") return table;
+  for (const [n, line] of lines.split("\n").entries()) {
+    const [key, value, ...more] = line.split("\t");
+    if (value === undefined || more.length > 0) {
+      throw new DirqError("DIRQ_BAD_DATA", `Expected a key, a tab and a value in line ${n + 1}`);
+    }
+    table[unescape(key!)] = unescape(value);
+  }
+  return table;
+}

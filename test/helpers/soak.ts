@@ -1,0 +1,81 @@
+// Programs in several languages that write to one queue and read from it, all at once.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { DirQueue } from "@spoolwire/dirq";
+import { expect } from "vitest";
+import { endWithUs } from "./broker.js";
+import { bodyOf, Ledger, sha1 } from "./ledger.js";
+import { takeAll } from "./queue-contract.js";
+
+/** Debian's own: another one earlier on the PATH does not see Debian's modules. */
+const PYTHON = "/usr/bin/python3";
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+/** The command that runs a fixture. */
+const command = (name: string): [string, string[]] =>
+  name.endsWith(".py") ? [PYTHON, ["-B", fixture(name)]] : [process.execPath, [fixture(name)]];
+
+/** Run a fixture to its end. Returns what it said, as bytes. */
+export function call(name: string, args: (string | number)[], input: string | Uint8Array = ""): Buffer {
+  const [program, first] = command(name);
+  const done = spawnSync(program, [...first, ...args.map(String)], { input, maxBuffer: Infinity });
+  if (done.status !== 0) throw new Error(`${args.join(" ")}: ${String(done.stderr)}`);
+  return done.stdout;
+}
+
+/** Start a fixture that runs until its input ends. */
+function start(name: string, ...args: string[]) {
+  const [program, first] = command(name);
+  const child = spawn(program, [...first, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  endWithUs(child);
+  const closed = once(child, "close");
+  const said = text(child.stdout);
+  /** Let it come to its end. Returns the lines that it said. */
+  const finish = async () => {
+    child.stdin.end();
+    const [status] = (await closed) as [number | null];
+    expect(`${name} ended with ${status}`).toBe(`${name} ended with 0`);
+    return (await said).split("\n").slice(0, -1);
+  };
+  return { child, finish };
+}
+
+/**
+ * Let writers, readers and purges of Python and of ours work on a queue for so many seconds, and make sure
+ * that nothing was lost, doubled or damaged, and that nothing is left. `queue` is one of ours on it.
+ */
+export async function soak(queue: DirQueue, type: "simple" | "normal", seconds: number): Promise<void> {
+  const programs = (name: string) => [`${name}.py`, `${name}.py`, `${name}.mjs`, `${name}.mjs`];
+  const writers = programs("dirq-writer").map((name, n) => start(name, queue.path, `w${n}`, type));
+  const readers = programs("dirq-reader").map((name) => start(name, queue.path, type));
+  // Whoever ends early has failed: no need to wait for the others.
+  const early = Promise.race([...writers, ...readers].map(({ child }) => once(child, "close")));
+  await Promise.race([sleep(seconds * 1000), early]);
+
+  const ledger = new Ledger();
+  const written = await Promise.all(writers.map((writer) => writer.finish()));
+  const read = await Promise.all(readers.map((reader) => reader.finish()));
+  for (const id of written.flat()) ledger.accept(id, sha1(bodyOf(id)));
+  for (const line of read.flat()) {
+    const [id, digest] = line.split(" ") as [string, string];
+    ledger.deliver(id, digest);
+  }
+  expect(ledger.report()).toEqual({
+    accepted: written.flat().length,
+    ...{ lost: 0, duplicates: 0, unknown: 0, damaged: 0 },
+  });
+  // Everybody had a part in it.
+  for (const lines of [...written, ...read]) expect(lines).not.toEqual([]);
+  console.log(
+    written.map((x) => x.length),
+    read.map((x) => x.length),
+  );
+  expect(await takeAll(queue)).toEqual([]);
+  const directories = readdirSync(queue.path).filter((name) => /^[0-9a-f]{8}$/.test(name));
+  expect(directories.length).toBeLessThanOrEqual(1);
+}
