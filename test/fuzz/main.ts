@@ -35,7 +35,7 @@ process.exitCode = await runProgram(
     for (const fuzz of chosen) {
       const watchdog = watch(HANGS, `fuzz: hangs in round ROUND of ${fuzz.name}, counted from seed ${seed}`);
       try {
-        const report = runFuzz(fuzz, { seed, rounds, begin: watchdog.begin.bind(watchdog) });
+        const report = await runFuzz(fuzz, { seed, rounds, begin: watchdog.begin.bind(watchdog) });
         process.stdout.write(`${json ? JSON.stringify(report) : describe(report)}\n`);
       } catch (error) {
         for (let why: unknown = error; why instanceof Error; why = why.cause) log.error(why.message);

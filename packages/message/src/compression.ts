@@ -69,12 +69,14 @@ const loaders: Readonly<Record<Algorithm, () => Codec>> = {
     // it forgets the rest, and a literal of about 2^32 bytes makes it loop for ever.
     const { compressSync, uncompressSync } = require("snappy") as typeof snappy;
     return {
-      compress: (bytes) => compressSync(bytes),
+      // Copied: buffers of its own are given back only when the event loop turns, which a loop over a queue
+      // may not let it do.
+      compress: (bytes) => compressSync(bytes, { copyOutputData: true }),
       decompress(bytes, most) {
         const length = readVarint(bytes);
         // A copy has 3 bytes and makes 64 at most.
         checkClaim(length, Math.ceil((bytes.length * 64) / 3), most);
-        return checkLength(uncompressSync(bytes) as Buffer, length);
+        return checkLength(uncompressSync(bytes, { copyOutputData: true }) as Buffer, length);
       },
     };
   },

@@ -8,17 +8,21 @@ import { names } from "../../fuzz/names.js";
 import { readAsReference } from "../../fuzz/reference.js";
 import { root } from "../../helpers/embedded.js";
 
-test("5000 damaged messages are read as the reference has it, or refused", { timeout: 60_000 }, () => {
-  const { outcomes } = runFuzz(message, { seed: 1, rounds: 5000 });
+test("5000 damaged messages are read as the reference has it, or refused", { timeout: 60_000 }, async () => {
+  const { outcomes } = await runFuzz(message, { seed: 1, rounds: 5000 });
   expect(Object.keys(outcomes)).toEqual(["MESSAGE_BAD_ENCODING", "MESSAGE_BAD_JSON", "message"]);
   for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(200);
 });
 
-test("5000 damaged element names are refused before they reach the file system", { timeout: 60_000 }, () => {
-  const { outcomes } = runFuzz(names, { seed: 1, rounds: 5000 });
-  expect(outcomes.DIRQ_BAD_NAME).toBeGreaterThan(4000);
-  expect(outcomes.name).toBeGreaterThan(10);
-});
+test(
+  "5000 damaged element names are refused before they reach the file system",
+  { timeout: 60_000 },
+  async () => {
+    const { outcomes } = await runFuzz(names, { seed: 1, rounds: 5000 });
+    expect(outcomes.DIRQ_BAD_NAME).toBeGreaterThan(4000);
+    expect(outcomes.name).toBeGreaterThan(10);
+  },
+);
 
 describe("the oracle", () => {
   test.each<[string, object | string]>([
@@ -50,18 +54,18 @@ describe("a run", () => {
     },
   };
 
-  test("ends at the first round that fails, and says how to repeat it alone", () => {
+  test("ends at the first round that fails, and says how to repeat it alone", async () => {
     let last = 0;
     let message = "";
     try {
-      runFuzz(fuzz, { seed: 100, rounds: 1000, begin: (round) => (last = round) });
+      await runFuzz(fuzz, { seed: 100, rounds: 1000, begin: (round) => (last = round) });
     } catch (error) {
       expect((error as Error).cause).toBeInstanceOf(TypeError);
       ({ message } = error as Error);
     }
     expect(message).toBe(`npm run fuzz -- sevens --seed ${100 + last} --rounds 1: TypeError: a seven`);
-    expect(() => runFuzz(fuzz, { seed: 100 + last, rounds: 1 })).toThrow(message);
-    expect(runFuzz(fuzz, { seed: 100, rounds: last }).rounds).toBe(last);
+    await expect(runFuzz(fuzz, { seed: 100 + last, rounds: 1 })).rejects.toThrow(message);
+    expect((await runFuzz(fuzz, { seed: 100, rounds: last })).rounds).toBe(last);
   });
 
   const run = (...args: string[]): Promise<[number, string, string]> =>
