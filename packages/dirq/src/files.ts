@@ -82,7 +82,7 @@ export class Files {
 
   /** Device and inode of a directory (or of what leads to one); throws ENOENT or ENOTDIR if it is none. */
   identity(path: string): string {
-    const { dev, ino } = this.#calls.lstatSync(`${path}/.`, { bigint: true });
+    const { dev, ino } = this.#calls.lstatSync(`${path}/.`, { bigint: true, throwIfNoEntry: true });
     return `${dev}:${ino}`;
   }
 
