@@ -223,15 +223,21 @@ export class NormalQueue extends DiskQueue<Fields> {
 
   /** Remove an element that is out of the queue. False: somebody else did, or there is what is no field. */
   #dismantle(element: string): boolean {
+    // All fields are known, in most cases: no need to look.
+    let fields = this.#schema?.alwaysAll ?? this.#fieldsIn(element);
     for (let races = 0; races < MOST_RACES; races++) {
-      for (const name of this.files.names(element))
-        if (isField(name)) this.files.unlink(`${element}/${name}`);
-      this.files.removeDir(`${element}/${LOCKED}`);
+      const removed = fields.filter((field) => this.files.unlink(`${element}/${field}`));
+      const unlocked = this.tryUnlock(element);
       if (this.files.removeDir(element)) return true;
       // RACE: a rival that found the element in its place may just now have locked it here.
-      if (!this.#isLocked(element)) return false;
+      if (races > 0 && removed.length === 0 && !unlocked) return false;
+      fields = this.#fieldsIn(element);
     }
     return false;
+  }
+
+  #fieldsIn(element: string): string[] {
+    return this.files.names(element).filter(isField);
   }
 
   /** Take back what was not added; there may be another error to tell, and a purge for the rest. */

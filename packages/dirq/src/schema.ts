@@ -61,10 +61,14 @@ const isTable = (value: unknown): value is Table =>
 export class Schema {
   /** Names of the fields, and whether they may be missing. */
   readonly fields: ReadonlyMap<string, Field>;
+  /** The fields of every element, if none is optional. */
+  readonly alwaysAll: readonly string[] | undefined;
 
   /** @throws TypeError saying what is wrong with the schema */
   constructor(schema: unknown) {
     this.fields = parseSchema(schema);
+    const isFixed = [...this.fields.values()].every(({ optional }) => !optional);
+    this.alwaysAll = isFixed ? [...this.fields.keys()] : undefined;
   }
 
   /**

@@ -117,6 +117,23 @@ describe("on disk", () => {
     expect(reached).toEqual(["mkdirSync", "openSync", "writeFileSync", "closeSync", "renameSync"]);
   });
 
+  test("with no optional field in the schema, an element is taken apart without a look at what it has", async () => {
+    const fixed = { schema: { body: "binary" } };
+    const reached = await atEveryCall((moment) => {
+      const queue = new NormalQueue({ path, ...fixed }, moment);
+      const name = queue.add(body());
+      queue.lock(name);
+      moment.arm(() => undefined);
+      queue.remove(name);
+    });
+    expect(reached).toEqual(["lstatSync", "renameSync", "unlinkSync", "rmdirSync", "rmdirSync"]);
+    const name = open().add({ ...body(), note: "more" });
+    const queue = open(fixed);
+    queue.lock(name);
+    expect(queue.remove(name)).toBe(true);
+    expect(remainsBelow(path)).toEqual([]);
+  });
+
   test("a lock is a directory in the element", () => {
     const name = open().add(body());
     open().lock(name);
@@ -302,6 +319,22 @@ describe("remove", () => {
     utimesSync(file(left[0]!), 1, 1);
     expect(await open().purge()).toEqual({ temporary: 0, locks: 0, directories: 0 });
     expect(remainsBelow(path)).toEqual(left);
+  });
+
+  test.each<[string, (name: string) => void]>([
+    ["a directory in the place of a field", (name) => mkdirSync(file(`${name}/note`))],
+    ["something in the lock", (name) => writeFileSync(file(`${name}/locked/x`), "")],
+  ])("soon gives up on %s", async (_, make) => {
+    const reached = await atEveryCall((moment) => {
+      const queue = new NormalQueue({ path, schema }, moment);
+      const name = queue.add(body());
+      queue.lock(name);
+      make(name);
+      moment.arm(() => undefined);
+      expect(queue.remove(name)).toBe(true);
+      expect(queue.count()).toBe(0);
+    });
+    expect(reached.length).toBeLessThan(15);
   });
 
   test("does not follow links", () => {
