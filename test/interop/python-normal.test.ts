@@ -190,6 +190,9 @@ describe.runIf(requires("python3-dirq"))("with the original in Python", () => {
       await soak(new NormalQueue({ path, schema: { body: "binary", header: "table" } }), "normal", SECONDS);
       // Now that nobody adds or removes any more, it may run as a whole.
       theirs("purge");
+      // An add of Python's that lost a race leaves a directory in temporary, which is too young for that.
+      const later = Date.now() * 1000 + 3600 * 1_000_000;
+      await new NormalQueue({ path }, { clock: () => later }).purge();
       expect(existsSync(file("temporary"))).toBe(true);
       expect(remainsBelow(path)).toEqual([]);
     },
