@@ -182,7 +182,7 @@ describe("directories", () => {
     const port = await answer("");
     chmodSync(queue.path, 0o700);
     const incoming = await refused(sendTo(port, "--lazy"), { uid: 65534 });
-    expect(incoming).toEqual({ status: 77, line: "stompclt: EACCES: permission denied, access 'DIR/a/.'" });
+    expect(incoming).toEqual({ status: 77, line: "stompclt: EACCES: permission denied, lstat 'DIR/a/.'" });
     chmodSync(queue.path, 0o755);
     const outgoing = await refused(
       ["--incoming-queue", `path=${queue.path}`, "--outgoing-queue", `path=${directory}/b`],
