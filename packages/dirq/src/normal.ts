@@ -224,7 +224,7 @@ export class NormalQueue extends DiskQueue<Fields> {
   /** Remove an element that is out of the queue. False: somebody else did, or there is what is no field. */
   #dismantle(element: string): boolean {
     // All fields are known, in most cases: no need to look.
-    let fields = this.#schema?.alwaysAll ?? this.#fieldsIn(element);
+    let fields = this.#schema?.fixed ?? this.#fieldsIn(element);
     for (let races = 0; races < MOST_RACES; races++) {
       const removed = fields.filter((field) => this.files.unlink(`${element}/${field}`));
       const unlocked = this.tryUnlock(element);

@@ -62,13 +62,13 @@ export class Schema {
   /** Names of the fields, and whether they may be missing. */
   readonly fields: ReadonlyMap<string, Field>;
   /** The fields of every element, if none is optional. */
-  readonly alwaysAll: readonly string[] | undefined;
+  readonly fixed: readonly string[] | undefined;
 
   /** @throws TypeError saying what is wrong with the schema */
   constructor(schema: unknown) {
     this.fields = parseSchema(schema);
     const isFixed = [...this.fields.values()].every(({ optional }) => !optional);
-    this.alwaysAll = isFixed ? [...this.fields.keys()] : undefined;
+    this.fixed = isFixed ? [...this.fields.keys()] : undefined;
   }
 
   /**
