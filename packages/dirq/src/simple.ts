@@ -30,8 +30,6 @@ interface Temporary {
 export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   readonly #granularity: number;
   readonly #durability: Durability;
-  readonly #files = this.files;
-  readonly #names = this.names;
   /** What we have locked: `remove` need not look whether it is. */
   readonly #held = new Set<string>();
   /** The intermediate directory whose own name is known to be on the disk. */
@@ -47,18 +45,18 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
 
   add(data: string | Uint8Array): string {
     return this.masked(() => {
-      const directory = this.#names.directory(this.#granularity);
+      const directory = this.names.directory(this.#granularity);
       const { path, fd } = this.#writeTemporary(directory, data);
       let name: string;
       try {
         try {
-          if (this.#durability !== "none") this.#files.syncFile(fd);
+          if (this.#durability !== "none") this.files.syncFile(fd);
         } finally {
-          this.#files.close(fd);
+          this.files.close(fd);
         }
         name = this.#publish(path, directory);
       } finally {
-        this.#files.discard(path);
+        this.files.discard(path);
       }
       if (this.#durability === "full") this.#syncDirectory(directory);
       return name;
@@ -85,15 +83,15 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
    */
   addPath(path: string): string {
     return this.masked(() => {
-      if (!this.#files.isFile(path)) throw notRegular(path);
-      const directory = this.#names.directory(this.#granularity);
-      this.#files.makeDir(`${this.path}/${directory}`);
+      if (!this.files.isFile(path)) throw notRegular(path);
+      const directory = this.names.directory(this.#granularity);
+      this.files.makeDir(`${this.path}/${directory}`);
       const name = this.#publish(path, directory);
       try {
-        this.#files.unlink(path);
+        this.files.unlink(path);
       } catch (error) {
         // It must not be in both places. Only if it is: a file system may fail after the deed.
-        if (this.#files.modified(path) !== undefined) this.#files.discard(`${this.path}/${name}`);
+        if (this.files.modified(path) !== undefined) this.files.discard(`${this.path}/${name}`);
         throw error;
       }
       return name;
@@ -101,12 +99,12 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   }
 
   touch(name: string): boolean {
-    return this.#files.touch(this.file(name), this.seconds());
+    return this.files.touch(this.file(name), this.seconds());
   }
 
   get(name: string): Buffer {
     const path = this.getPath(name);
-    const content = this.#files.read(path);
+    const content = this.files.read(path);
     if (content === "ENOENT") throw notLocked(this.file(name));
     if (content === "foreign") throw notRegular(path);
     return content;
@@ -124,41 +122,41 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     const file = this.file(name);
     const lock = `${file}.lck`;
     // Without this look, a caller that never had the lock would delete what it must not.
-    if (!this.#held.has(file) && this.#files.modified(lock) === undefined) throw notLocked(file);
+    if (!this.#held.has(file) && this.files.modified(lock) === undefined) throw notLocked(file);
     // The element goes first: a crash in between leaves a lock without an element, which purge removes.
-    const removed = this.#files.unlink(file);
+    const removed = this.files.unlink(file);
     this.#held.delete(file);
-    this.#files.unlink(lock);
+    this.files.unlink(lock);
     return removed;
   }
 
   protected tryLock(file: string): string | undefined {
     const lock = `${file}.lck`;
-    const failed = this.#files.link(file, lock);
+    const failed = this.files.link(file, lock);
     if (failed !== "") return failed === "EEXIST" ? "somebody else holds it" : "it is not there";
     try {
-      if (!this.#files.touch(file, this.seconds())) {
+      if (!this.files.touch(file, this.seconds())) {
         // RACE: another process locked and removed the element while our link was under way.
-        this.#files.unlink(lock);
+        this.files.unlink(lock);
         return "it is not there";
       }
       // RACE: until it was touched the lock looked as old as the element, and a purge may have removed it.
-      if (this.#files.modified(lock) === undefined) return "a purge took the lock for stale";
+      if (this.files.modified(lock) === undefined) return "a purge took the lock for stale";
       this.#held.add(file);
       return undefined;
     } catch (error) {
-      this.#files.discard(lock);
+      this.files.discard(lock);
       throw error;
     }
   }
 
   protected tryUnlock(file: string): boolean {
     this.#held.delete(file);
-    return this.#files.unlink(`${file}.lck`);
+    return this.files.unlink(`${file}.lck`);
   }
 
   protected elements(directory: string): string[] {
-    return this.#files.files(`${this.path}/${directory}`).filter(isElement);
+    return this.files.files(`${this.path}/${directory}`).filter(isElement);
   }
 
   protected *cleaning({ maxtemp, maxlock }: Limits): Iterable<keyof PurgeReport | undefined> {
@@ -166,15 +164,15 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     const last = directories.at(-1);
     for (const directory of directories) {
       const path = `${this.path}/${directory}`;
-      for (const name of this.#files.files(path)) {
+      for (const name of this.files.files(path)) {
         const kind = name.endsWith(".tmp") ? "temporary" : name.endsWith(".lck") ? "locks" : undefined;
         // Other names are not ours to judge: they stay, and keep their directory.
         const isOurs = kind !== undefined && isElement(name.slice(0, -4));
         const isLeft = isOurs && this.isStale(`${path}/${name}`, kind === "locks" ? maxlock : maxtemp);
-        yield isLeft && this.#files.unlink(`${path}/${name}`) ? kind : undefined;
+        yield isLeft && this.files.unlink(`${path}/${name}`) ? kind : undefined;
       }
       // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
-      yield directory !== last && this.#files.removeDir(path) ? "directories" : undefined;
+      yield directory !== last && this.files.removeDir(path) ? "directories" : undefined;
     }
   }
 
@@ -182,21 +180,21 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   #syncMade(): void {
     if (this.firstMade === undefined) return;
     for (let made = resolve(this.path); ; made = dirname(made)) {
-      this.#files.syncDir(dirname(made));
+      this.files.syncDir(dirname(made));
       if (made === resolve(this.firstMade)) break;
     }
   }
 
   /** Bring an intermediate directory to the disk, its own name included, whoever made it. */
   #syncDirectory(directory: string): void {
-    this.#files.syncDir(`${this.path}/${directory}`);
-    if (this.#durableDirectory !== directory) this.#files.syncDir(this.path);
+    this.files.syncDir(`${this.path}/${directory}`);
+    if (this.#durableDirectory !== directory) this.files.syncDir(this.path);
     this.#durableDirectory = directory;
   }
 
   /** One group commit: the files are written and synced together, then published, then their directory. */
   async #addBatch(batch: readonly (string | Uint8Array)[]): Promise<string[]> {
-    const directory = this.#names.directory(this.#granularity);
+    const directory = this.names.directory(this.#granularity);
     const temporaries: Temporary[] = [];
     let names: string[];
     try {
@@ -206,21 +204,21 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
           for (const data of batch) {
             const temporary = this.#writeTemporary(directory, data);
             temporaries.push(temporary);
-            if (this.#durability === "none") this.#files.close(temporary.fd);
+            if (this.#durability === "none") this.files.close(temporary.fd);
             else open.push(temporary.fd);
           }
         });
-        if (open.length > 0) await this.#files.syncFiles(open);
+        if (open.length > 0) await this.files.syncFiles(open);
       } finally {
-        for (const fd of open) this.#files.closeQuietly(fd);
+        for (const fd of open) this.files.closeQuietly(fd);
       }
       names = temporaries.map(({ path }) => this.#publish(path, directory));
     } finally {
-      for (const { path } of temporaries) this.#files.discard(path);
+      for (const { path } of temporaries) this.files.discard(path);
     }
     if (this.#durability === "full") {
-      await this.#files.syncDirLater(`${this.path}/${directory}`);
-      if (this.#durableDirectory !== directory) await this.#files.syncDirLater(this.path);
+      await this.files.syncDirLater(`${this.path}/${directory}`);
+      if (this.#durableDirectory !== directory) await this.files.syncDirLater(this.path);
       this.#durableDirectory = directory;
     }
     return names;
@@ -228,13 +226,13 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
 
   #writeTemporary(directory: string, data: string | Uint8Array): Temporary {
     for (let races = 0; races < MOST_RACES; races++) {
-      const path = `${this.path}/${directory}/${this.#names.element()}.tmp`;
-      const created = this.#files.create(path, data);
+      const path = `${this.path}/${directory}/${this.names.element()}.tmp`;
+      const created = this.files.create(path, data);
       if (typeof created === "number") return { path, fd: created };
       // No such directory yet. RACE: or a purge has just removed it for being empty.
       if (created === "ENOENT") {
         this.#durableDirectory = undefined;
-        this.#files.makeDir(`${this.path}/${directory}`);
+        this.files.makeDir(`${this.path}/${directory}`);
       }
     }
     throw tooManyRaces(`${this.path}/${directory}`);
@@ -243,12 +241,12 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   /** Give a file the name of an element, which is returned; the file keeps its own name as well. */
   #publish(temporary: string, directory: string): string {
     for (let races = 0; races < MOST_RACES; races++) {
-      const name = `${directory}/${this.#names.element()}`;
-      const failed = this.#files.link(temporary, `${this.path}/${name}`);
+      const name = `${directory}/${this.names.element()}`;
+      const failed = this.files.link(temporary, `${this.path}/${name}`);
       if (failed === "") return name;
       // RACE: a purge removed the directory before our file was in it. Else the file itself is missing.
-      if (failed === "ENOENT" && !this.#files.makeDir(`${this.path}/${directory}`)) {
-        this.#files.demandFile(temporary);
+      if (failed === "ENOENT" && !this.files.makeDir(`${this.path}/${directory}`)) {
+        this.files.demandFile(temporary);
       }
     }
     throw tooManyRaces(`${this.path}/${directory}`);
