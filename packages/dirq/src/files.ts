@@ -27,7 +27,7 @@ export type FileCalls = Pick<
   fsync(fd: number, done: (error: Error | null) => void): void;
 };
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 
 /** Make one file call. Returns the error code if it is one of those tolerated, "" if the call succeeded. */
 function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): Code | "" {
@@ -183,9 +183,9 @@ export class Files {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
-  /** Bring the names in a directory to the disk. */
-  syncDir(path: string): void {
-    const fd = this.#calls.openSync(path, O_RDONLY | O_DIRECTORY);
+  /** Bring a file that somebody else has written to the disk, or the names in a directory. */
+  syncPath(path: string): void {
+    const fd = this.#calls.openSync(path, O_RDONLY);
     try {
       this.#calls.fsyncSync(fd);
     } finally {
@@ -193,9 +193,9 @@ export class Files {
     }
   }
 
-  /** As `syncDir`, while others go on. */
-  async syncDirLater(path: string): Promise<void> {
-    const fd = this.#calls.openSync(path, O_RDONLY | O_DIRECTORY);
+  /** As `syncPath`, while others go on. */
+  async syncPathLater(path: string): Promise<void> {
+    const fd = this.#calls.openSync(path, O_RDONLY);
     try {
       await promise((done) => this.#calls.fsync(fd, done));
     } finally {

@@ -84,6 +84,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   addPath(path: string): string {
     return this.masked(() => {
       if (!this.files.isFile(path)) throw notRegular(path);
+      if (this.#durability !== "none") this.files.syncPath(path);
       const directory = this.names.directory(this.#granularity);
       this.files.makeDir(`${this.path}/${directory}`);
       const name = this.#publish(path, directory);
@@ -94,6 +95,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
         if (this.files.modified(path) !== undefined) this.files.discard(`${this.path}/${name}`);
         throw error;
       }
+      if (this.#durability === "full") this.#syncDirectory(directory);
       return name;
     });
   }
@@ -180,15 +182,15 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   #syncMade(): void {
     if (this.firstMade === undefined) return;
     for (let made = resolve(this.path); ; made = dirname(made)) {
-      this.files.syncDir(dirname(made));
+      this.files.syncPath(dirname(made));
       if (made === resolve(this.firstMade)) break;
     }
   }
 
   /** Bring an intermediate directory to the disk, its own name included, whoever made it. */
   #syncDirectory(directory: string): void {
-    this.files.syncDir(`${this.path}/${directory}`);
-    if (this.#durableDirectory !== directory) this.files.syncDir(this.path);
+    this.files.syncPath(`${this.path}/${directory}`);
+    if (this.#durableDirectory !== directory) this.files.syncPath(this.path);
     this.#durableDirectory = directory;
   }
 
@@ -217,8 +219,8 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       for (const { path } of temporaries) this.files.discard(path);
     }
     if (this.#durability === "full") {
-      await this.files.syncDirLater(`${this.path}/${directory}`);
-      if (this.#durableDirectory !== directory) await this.files.syncDirLater(this.path);
+      await this.files.syncPathLater(`${this.path}/${directory}`);
+      if (this.#durableDirectory !== directory) await this.files.syncPathLater(this.path);
       this.#durableDirectory = directory;
     }
     return names;

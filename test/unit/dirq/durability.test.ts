@@ -18,15 +18,17 @@ function recording(): { calls: FileCalls; done: string[] } {
   const done: string[] = [];
   const open = new Map<number, string>();
   const nameOf = (file: string) =>
-    file === top
-      ? "above"
-      : file === path
-        ? "top"
-        : file.endsWith(".tmp")
-          ? "tmp"
-          : dirname(file) === path
-            ? "dir"
-            : "element";
+    basename(file) === "source"
+      ? "source"
+      : file === top
+        ? "above"
+        : file === path
+          ? "top"
+          : file.endsWith(".tmp")
+            ? "tmp"
+            : dirname(file) === path
+              ? "dir"
+              : "element";
   const calls: FileCalls = {
     ...fs,
     openSync: ((file: string, ...rest: [number]) => {
@@ -76,6 +78,27 @@ describe("add", () => {
     const { calls, done } = recording();
     new SimpleQueue({ path, durability: "full" }, { calls, clock }).add("x");
     expect(done).toEqual(["sync tmp", publish, "sync dir", "sync top"]);
+  });
+
+  test.each<[Durability, string[]]>([
+    ["none", ["link source to element"]],
+    ["file", ["sync source", "link source to element"]],
+    ["full", ["sync source", "link source to element", "sync dir", "sync top"]],
+  ])("of a file by its path does the same in mode %s", (durability, steps) => {
+    const { calls, done } = recording();
+    const queue = new SimpleQueue({ path, durability }, { calls });
+    done.splice(0);
+    fs.writeFileSync(join(top, "source"), "x");
+    queue.addPath(join(top, "source"));
+    expect(done).toEqual(steps);
+  });
+
+  test("in mode full works by way of a symbolic link to the queue", () => {
+    fs.mkdirSync(path);
+    fs.symlinkSync(path, join(top, "link"));
+    const queue = new SimpleQueue({ path: join(top, "link"), durability: "full" });
+    const name = queue.add("x");
+    expect([...queue]).toEqual([name]);
   });
 
   test("in mode full syncs each directory that it had to make", () => {
