@@ -27,15 +27,21 @@ export const powercut: Campaign = {
     using xfs = new Disk("xfs");
     for (let round = 0; round < rounds; round++) {
       progress(round);
-      await cutOnce(round % 2 === 0 ? ext4 : xfs, durability, random, counts);
+      await cutOnce(round % 2 === 0 ? ext4 : xfs, `${round}`, durability, random, counts);
     }
     return counts;
   },
 };
 
-async function cutOnce(disk: Disk, durability: string, random: () => number, counts: Counts): Promise<void> {
+async function cutOnce(
+  disk: Disk,
+  round: string,
+  durability: string,
+  random: () => number,
+  counts: Counts,
+): Promise<void> {
   const path = join(disk.path, "queue");
-  const writers = WRITERS.map((group, index) => startWriter(path, durability, `${index}`, group));
+  const writers = WRITERS.map((group, index) => startWriter(path, durability, `${round}.${index}`, group));
   const cut = await disk.armPowerCut();
   await writers[0]?.first;
   await sleep(20 + random() * 400);
@@ -54,7 +60,10 @@ async function cutOnce(disk: Disk, durability: string, random: () => number, cou
     if (content === undefined) counts.lost++;
     else if (content !== contentOf(id)) counts.truncated++;
   }
-  for (const content of there.values()) if (content === "") counts.empty++;
+  // Every element was added once, and its content tells which it is.
+  const contents = [...there.values()].filter((content) => content !== undefined && content !== "");
+  counts.empty += [...there.values()].filter((content) => content === "").length;
+  counts.duplicates += contents.length - new Set(contents).size;
   // The queue goes on as it is, and a purge leaves nothing of the round.
   const next = queue.add("after");
   if (take(queue, next) !== "after") counts.lost++;

@@ -71,10 +71,6 @@ export async function soak(queue: DirQueue, type: "simple" | "normal", seconds: 
   });
   // Everybody had a part in it.
   for (const lines of [...written, ...read]) expect(lines).not.toEqual([]);
-  console.log(
-    written.map((x) => x.length),
-    read.map((x) => x.length),
-  );
   expect(await takeAll(queue)).toEqual([]);
   const directories = readdirSync(queue.path).filter((name) => /^[0-9a-f]{8}$/.test(name));
   expect(directories.length).toBeLessThanOrEqual(1);

@@ -86,7 +86,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       if (!this.files.isFile(path)) throw notRegular(path);
       if (this.#durability !== "none") this.files.syncPath(path);
       const directory = this.names.directory(this.#granularity);
-      this.files.makeDir(`${this.path}/${directory}`);
+      this.#makeDirectory(directory);
       const name = this.#publish(path, directory);
       try {
         this.files.unlink(path);
@@ -226,16 +226,20 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     return names;
   }
 
+  /** Make an intermediate directory, whose name is not on the disk then. False: somebody else made it. */
+  #makeDirectory(directory: string): boolean {
+    const isMade = this.files.makeDir(`${this.path}/${directory}`);
+    if (isMade) this.#durableDirectory = undefined;
+    return isMade;
+  }
+
   #writeTemporary(directory: string, data: string | Uint8Array): Temporary {
     for (let races = 0; races < MOST_RACES; races++) {
       const path = `${this.path}/${directory}/${this.names.element()}.tmp`;
       const created = this.files.create(path, data);
       if (typeof created === "number") return { path, fd: created };
       // No such directory yet. RACE: or a purge has just removed it for being empty.
-      if (created === "ENOENT") {
-        this.#durableDirectory = undefined;
-        this.files.makeDir(`${this.path}/${directory}`);
-      }
+      if (created === "ENOENT") this.#makeDirectory(directory);
     }
     throw tooManyRaces(`${this.path}/${directory}`);
   }
@@ -247,7 +251,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       const failed = this.files.link(temporary, `${this.path}/${name}`);
       if (failed === "") return name;
       // RACE: a purge removed the directory before our file was in it. Else the file itself is missing.
-      if (failed === "ENOENT" && !this.files.makeDir(`${this.path}/${directory}`)) {
+      if (failed === "ENOENT" && !this.#makeDirectory(directory)) {
         this.files.demandFile(temporary);
       }
     }
