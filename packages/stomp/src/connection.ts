@@ -26,6 +26,9 @@ export interface ConnectionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** So often a broker is asked that closes the connection without an answer. */
+const MOST_ATTEMPTS = 3;
+
 /** Called once: the broker has confirmed, or never will. */
 export type Confirmed = (error?: Error) => void;
 
@@ -54,7 +57,8 @@ export class StompConnection {
   #end: () => void = () => undefined;
 
   /**
-   * Connect, log in and agree on a version.
+   * Connect, log in and agree on a version. A broker that closes without an answer is asked again, three
+   * times in all: ActiveMQ forgets the ERROR for a wrong password once in a hundred times.
    * @throws BrokerError BROKER_CONNECT, BROKER_AUTH, BROKER_REJECTED, BROKER_TIMEOUT, BROKER_PROTOCOL;
    * MessageError MESSAGE_NOT_SENDABLE for a header that CONNECT cannot hold; TypeError for a URI with TLS
    */
@@ -65,7 +69,22 @@ export class StompConnection {
         `Expected a URI with tcp:// or stomp://, got ${formatUri(uri)}: TLS is not there yet`,
       );
     }
-    signal?.throwIfAborted();
+    const until = performance.now() + timeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      signal?.throwIfAborted();
+      try {
+        return await StompConnection.#attempt(options, until);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const isSilent = error instanceof BrokerError && error.code === "BROKER_CLOSED";
+        if (!isSilent || attempt === MOST_ATTEMPTS) throw explain(error as Error, uri);
+      }
+    }
+  }
+
+  /** @throws BrokerError BROKER_CLOSED if the broker closed without an answer */
+  static async #attempt(options: ConnectionOptions, until: number): Promise<StompConnection> {
+    const { uri, timeoutMs = 60_000, signal } = options;
     const socket = net.connect({ host: uri.host, port: uri.port });
     return await new Promise<StompConnection>((resolve, reject) => {
       const done = (error?: Error) => {
@@ -74,12 +93,12 @@ export class StompConnection {
         socket.off("error", done);
         if (error) {
           socket.destroy();
-          reject(signal?.aborted ? (signal.reason as Error) : explain(error, uri));
+          reject(error);
         } else resolve(opening);
       };
       const late = () => done(new BrokerError("BROKER_TIMEOUT", `No answer within ${timeoutMs / 1000} s`));
       const aborted = () => done(new BrokerError("BROKER_CLOSED", "Given up"));
-      const timer = after(timeoutMs, late);
+      const timer = after(Math.ceil(until - performance.now()), late);
       signal?.addEventListener("abort", aborted);
       socket.on("error", done);
       const opening = new StompConnection(socket, options, done);

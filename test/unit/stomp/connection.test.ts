@@ -196,6 +196,16 @@ describe("connecting", () => {
     expect(message).toMatch(/^Cannot connect to stomp:\/\/127\.0\.0\.1:\d+: /);
   });
 
+  test("to a broker that closes without a word twice before it says why is what it says", async () => {
+    let attempts = 0;
+    const { uri } = await serve(({ socket }) => {
+      socket.end(++attempts < 3 ? "" : frame("ERROR", { message: "Bad CONNECT" }, "Access refused"));
+    });
+    const { code, message } = await failure(open(uri, { passcode: secret }));
+    expect({ code, attempts }).toStrictEqual({ code: "BROKER_AUTH", attempts: 3 });
+    expect(message).toMatch(/Access refused$/);
+  });
+
   test.each([
     ["RabbitMQ", { message: "Bad CONNECT" }, "Access refused for user 'me'\n"],
     ["RabbitMQ, virtual host", { message: "Bad CONNECT" }, "Virtual host '/x' access denied\n"],
