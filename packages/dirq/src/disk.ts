@@ -1,9 +1,14 @@
+import { Bell } from "./bell.js";
+import { consume, type ConsumeOptions, type HeldElement, type Reading } from "./consume.js";
 import { Cursor } from "./cursor.js";
-import { DirqError, notLocked } from "./errors.js";
+import { DirqError, hasCode, notLocked } from "./errors.js";
 import { Files, type FileCalls } from "./files.js";
-import { checkName, isDirectory, NameMaker, systemClock, type Clock } from "./name.js";
+import { checkName, checkQuarantined, isDirectory, NameMaker, systemClock, type Clock } from "./name.js";
 import { checkPurgeOptions, defaults, type DiskQueueOptions } from "./options.js";
+import { Quarantine, type Quarantined } from "./quarantine.js";
 import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
+
+import { QueueSearch } from "./search.js";
 
 /** What a queue stands on; tests put their own in. */
 export interface Surroundings {
@@ -35,6 +40,7 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
   readonly #options: DiskQueueOptions;
   readonly #surroundings: Surroundings;
   readonly #cursor = new Cursor(this);
+  readonly #quarantine: Quarantine;
 
   /** The options are checked. Throws ENOENT if `create` is false and nothing is there. */
   constructor(options: DiskQueueOptions, surroundings: Surroundings) {
@@ -47,6 +53,8 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
     const isMade = options.create ?? defaults.create;
     this.firstMade = isMade ? this.masked(() => this.files.makePath(this.path)) : undefined;
     this.id = this.files.identity(this.path);
+    const { path, files, names } = this;
+    this.#quarantine = new Quarantine({ path, files, names, seconds: () => this.seconds() });
   }
 
   abstract add(element: Element): string;
@@ -56,10 +64,20 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
 
   /** Lock an element. Returns why not, if not. */
   protected abstract tryLock(file: string): string | undefined;
+  /** Whether somebody has locked the element. */
+  protected abstract isLocked(file: string): boolean;
+  /** Put back, under a new name, what lay in the quarantine. Undefined: it is not there. */
+  protected abstract restore(path: string): string | undefined;
   /** Take the lock away. False: there was none. */
   protected abstract tryUnlock(file: string): boolean;
   /** The elements in an intermediate directory, unsorted; none if it vanished, as a purge may do. */
   protected abstract elements(directory: string): string[];
+  /** Of these, in order, those that are not seen to be locked at a glance. */
+  protected free(directory: string): string[] {
+    return this.elements(directory).sort();
+  }
+  /** Whether an intermediate directory itself changes when an element in it is unlocked. */
+  protected abstract readonly showsUnlock: boolean;
   /** Do the work of a purge in small steps; each yields what it removed, if it did. */
   protected abstract cleaning(limits: Limits): Iterable<keyof PurgeReport | undefined>;
 
@@ -95,6 +113,48 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
     throw notLocked(file);
   }
 
+  consume(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Element>, void, undefined> {
+    const isMalformed = (error: unknown) => hasCode(error, "DIRQ_BAD_DATA");
+    return this.consumeAs({ read: (name) => this.get(name), isMalformed }, options);
+  }
+
+  /** As `consume`, with contents that are read in another way. */
+  protected consumeAs<Content>(
+    reading: Reading<Content>,
+    options: ConsumeOptions,
+  ): AsyncGenerator<HeldElement<Content>, void, undefined> {
+    const ground = {
+      bell: new Bell(this.files, this.path),
+      showsUnlock: this.showsUnlock,
+      directories: () => this.directories(),
+      stamp: (directory: string) => this.files.stamp(`${this.path}/${directory}`),
+      free: (directory: string) => this.free(directory),
+      lock: (name: string) => this.lock(name),
+    };
+    const search = (forbidden: (name: string, error: Error) => void) => new QueueSearch(ground, forbidden);
+    return consume({ ...reading, queue: this, maxlock: this.#limits({}).maxlock, search }, options);
+  }
+
+  quarantine(name: string, reason: string): string | undefined {
+    const file = this.file(name);
+    if (!this.isLocked(file)) throw notLocked(file);
+    const aside = this.masked(() => this.#quarantine.put(name, reason));
+    // The lock of a simple queue is not part of the element.
+    if (aside !== undefined) this.tryUnlock(file);
+    return aside;
+  }
+
+  quarantined(): IterableIterator<Quarantined> {
+    return this.#quarantine.list();
+  }
+
+  requeue(name: string): string | undefined {
+    checkQuarantined(name);
+    const element = this.restore(this.#quarantine.locate(name));
+    if (element !== undefined) this.#quarantine.clear(name);
+    return element;
+  }
+
   count(): number {
     let count = 0;
     for (const directory of this.directories()) count += this.elements(directory).length;
@@ -120,7 +180,7 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
     signal?.throwIfAborted();
     const report: PurgeReport = { temporary: 0, locks: 0, directories: 0 };
     let slice = Date.now() + SLICE_MS;
-    for (const removed of this.cleaning(this.#limits(limits))) {
+    for (const removed of this.#cleaning(this.#limits(limits))) {
       if (removed !== undefined) report[removed]++;
       if (Date.now() < slice) continue;
       await new Promise(setImmediate);
@@ -128,6 +188,12 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
       slice = Date.now() + SLICE_MS;
     }
     return report;
+  }
+
+  *#cleaning(limits: Limits): Iterable<keyof PurgeReport | undefined> {
+    yield* this.cleaning(limits);
+    const isStale = (path: string) => this.isStale(path, limits.maxtemp);
+    for (const removed of this.#quarantine.cleaning(isStale)) yield removed ? "temporary" : undefined;
   }
 
   #limits(options: PurgeOptions): Limits {

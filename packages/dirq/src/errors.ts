@@ -19,6 +19,10 @@ export class DirqError extends Error {
   }
 }
 
+/** Whether this is an error with one of these codes, of ours or of the system. */
+export const hasCode = (error: unknown, ...codes: string[]): error is Error & { code: string } =>
+  error instanceof Error && "code" in error && codes.includes(error.code as string);
+
 /** The words for an option or a value that is none. */
 export const refusal = (name: string, expected: string, value: unknown) =>
   `Expected \`${name}\` to be ${expected}, got ${inspect(value)} (${typeof value})`;

@@ -21,6 +21,7 @@ export type FileCalls = Pick<
   | "renameSync"
   | "rmdirSync"
   | "unlinkSync"
+  | "watch"
   | "writeFileSync"
 > & {
   fdatasync(fd: number, done: (error: Error | null) => void): void;
@@ -28,6 +29,14 @@ export type FileCalls = Pick<
 };
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+
+/** Something that is watched until it is closed. */
+export interface Watch {
+  close(): void;
+}
+
+/** No file system's clock is coarser, milliseconds (FAT apart, which has no links). */
+const TICK_MS = 50;
 
 /** Make one file call. Returns the error code if it is one of those tolerated, "" if the call succeeded. */
 function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): Code | "" {
@@ -293,6 +302,30 @@ export class Files {
   modified(path: string): number | undefined {
     const found = this.#calls.lstatSync(path, { throwIfNoEntry: false });
     return found && found.mtimeMs / 1000;
+  }
+
+  /**
+   * A number that is another one after names in a directory have changed; undefined: it is gone, or may be
+   * changing right now, faster than the clock of the file system ticks.
+   */
+  stamp(path: string): number | undefined {
+    const modified = this.#calls.lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    return modified !== undefined && modified < Date.now() - TICK_MS ? modified : undefined;
+  }
+
+  /**
+   * Be told of names that come and go in a directory (null: of which, the system does not say), as far as
+   * processes of this host are at it. Keeps no program alive. Undefined: the directory cannot be watched: it
+   * is gone, or the system allows no more watches.
+   */
+  watch(path: string, changed: (name: string | null) => void, gone: () => void): Watch | undefined {
+    try {
+      return this.#calls
+        .watch(path, { persistent: false }, (_event, name) => changed(name))
+        .on("error", gone);
+    } catch {
+      return undefined;
+    }
   }
 
   /** How many names a file or directory has: a directory two and one for each one in it, if at all. */

@@ -1,3 +1,10 @@
+export {
+  consumePlain,
+  type ConsumeEvent,
+  type ConsumeOptions,
+  type HeldElement,
+  type Reading,
+} from "./consume.js";
 export type { Surroundings } from "./disk.js";
 export { DirqError, type DirqErrorCode } from "./errors.js";
 export type { FileCalls } from "./files.js";
@@ -14,6 +21,7 @@ export {
   type QueueOptions,
   type QueueType,
 } from "./options.js";
+export type { Quarantined } from "./quarantine.js";
 export { openQueue, type DirQueue, type PurgeOptions, type PurgeReport } from "./queue.js";
 export type { Fields, FieldsToAdd } from "./schema.js";
 export { QueueSet } from "./set.js";

@@ -24,6 +24,16 @@ export function checkName(name: string): void {
   }
 }
 
+/** As `checkName`, for a name in the quarantine. */
+export function checkQuarantined(name: string): void {
+  if (typeof name !== "string" || !isElement(name)) {
+    throw new DirqError(
+      "DIRQ_BAD_NAME",
+      `Expected a name in the quarantine as in 5f9c1a6d0b2c4e, got ${inspect(name)}`,
+    );
+  }
+}
+
 export const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, "0");
 
 /** How far the monotonic clock may stray from the time of day before it is set again, microseconds. */

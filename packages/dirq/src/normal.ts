@@ -20,6 +20,7 @@ const VOLATILE = ["temporary", "obsolete"] as const;
  * queue.add({ body: Buffer.from("hello"), header: { from: "me" } });
  */
 export class NormalQueue extends DiskQueue<Fields> {
+  protected readonly showsUnlock = false;
   readonly #schema: Schema | undefined;
   readonly #nlink: boolean;
   readonly #insertion: InsertionDirectory;
@@ -82,14 +83,14 @@ export class NormalQueue extends DiskQueue<Fields> {
       if (content !== "ENOENT") files.set(field, content);
     }
     // RACE: only now, as without the lock some of the fields may have gone between our reads.
-    if (!this.#isLocked(element)) throw notLocked(element);
+    if (!this.isLocked(element)) throw notLocked(element);
     return schema.decode(element, files);
   }
 
   /** What is no field, and so from nobody who knows this layout, stays behind in `obsolete`. */
   remove(name: string): boolean {
     const element = this.file(name);
-    if (!this.#isLocked(element)) throw notLocked(element);
+    if (!this.isLocked(element)) throw notLocked(element);
     const obsolete = this.#retire(element);
     if (obsolete === undefined) return false;
     this.#dismantle(obsolete);
@@ -120,6 +121,15 @@ export class NormalQueue extends DiskQueue<Fields> {
     }
     this.files.discardDir(lock);
     throw new DirqError("DIRQ_BAD_DATA", `Expected ${element} to be a directory`);
+  }
+
+  protected isLocked(element: string): boolean {
+    return this.files.isDirectory(`${element}/${LOCKED}`) === true;
+  }
+
+  protected restore(path: string): string | undefined {
+    this.tryUnlock(path);
+    return this.masked(() => this.#publish(path));
   }
 
   protected tryUnlock(element: string): boolean {
@@ -154,7 +164,7 @@ export class NormalQueue extends DiskQueue<Fields> {
   /** Unlock an element if the lock is stale. */
   #breakLock(element: string, maxlock: number): boolean {
     // RACE: in this order, as an old element may be unlocked first and locked a moment later.
-    return this.#isLocked(element) && this.isStale(element, maxlock) && this.tryUnlock(element);
+    return this.isLocked(element) && this.isStale(element, maxlock) && this.tryUnlock(element);
   }
 
   /** Remove what was left behind in `temporary` or `obsolete`. */
@@ -167,10 +177,6 @@ export class NormalQueue extends DiskQueue<Fields> {
   #demandSchema(): Schema {
     if (!this.#schema) throw new TypeError("Expected `schema` among the options, for add and get");
     return this.#schema;
-  }
-
-  #isLocked(element: string): boolean {
-    return this.files.isDirectory(`${element}/${LOCKED}`) === true;
   }
 
   /** How many elements a directory has by its links; undefined: the links do not say. */
@@ -254,7 +260,7 @@ export class NormalQueue extends DiskQueue<Fields> {
    * empty directory can take the place of the lock, which changes the element.
    */
   #renewLock(element: string): boolean {
-    if (!this.#isLocked(element)) return this.files.isDirectory(element) !== undefined;
+    if (!this.isLocked(element)) return this.files.isDirectory(element) !== undefined;
     const lock = this.masked(() => this.#makeTemporary());
     const failed = this.files.moveDir(lock, `${element}/${LOCKED}`);
     if (failed !== "") this.#discard(lock);

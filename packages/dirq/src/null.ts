@@ -1,3 +1,4 @@
+import { consumePlain, type ConsumeOptions, type HeldElement } from "./consume.js";
 import { DirqError, notRegular } from "./errors.js";
 import { Files } from "./files.js";
 import { checkOptions, checkPurgeOptions, type NullQueueOptions } from "./options.js";
@@ -68,6 +69,20 @@ export class NullQueue implements DirQueue {
   }
 
   remove(name: string): never {
+    throw noElement(name);
+  }
+
+  consume(options?: ConsumeOptions): AsyncGenerator<HeldElement<never>, void, undefined> {
+    return consumePlain<never>(this, (name) => this.get(name), options);
+  }
+
+  quarantine(name: string): never {
+    throw noElement(name);
+  }
+
+  *quarantined(): IterableIterator<never> {}
+
+  requeue(name: string): never {
     throw noElement(name);
   }
 

@@ -1,3 +1,4 @@
+import type { ConsumeOptions, HeldElement } from "./consume.js";
 import { refusal } from "./errors.js";
 import { NormalQueue } from "./normal.js";
 import { NullQueue } from "./null.js";
@@ -8,6 +9,7 @@ import {
   type QueueOptions,
   type QueueType,
 } from "./options.js";
+import type { Quarantined } from "./quarantine.js";
 import { SimpleQueue } from "./simple.js";
 
 /**
@@ -71,6 +73,43 @@ export interface DirQueue<Element = unknown> extends Iterable<string> {
    * @throws DirqError DIRQ_NOT_LOCKED
    */
   remove(name: string): boolean;
+
+  /**
+   * Move a locked element aside: out of the queue, with the reason, until somebody looks at it or puts it
+   * back. Returns its name in the quarantine; undefined: somebody else took it from under its lock.
+   * Nothing is lost whatever fails: then the element is where it was, locked.
+   * @throws DirqError DIRQ_NOT_LOCKED
+   */
+  quarantine(name: string, reason: string): string | undefined;
+
+  /** What was moved aside, in that order. Nobody removes it but by hand. */
+  quarantined(): IterableIterator<Quarantined>;
+
+  /**
+   * Put an element back that was moved aside, and return its new name; undefined: it is not there (any
+   * more). Two who do so at the same moment may both succeed: then it is there twice.
+   * @throws DirqError DIRQ_BAD_NAME
+   */
+  requeue(name: string): string | undefined;
+
+  /**
+   * Elements as they come, locked and read, to be settled by whoever gets them; never more than `prefetch`
+   * at a time: with the default of 1, settle an element before asking for the next one.
+   *
+   * Waits without polling: an element that any process of this host adds is met within milliseconds, one
+   * that is only seen by looking (another host's; a lock that goes in a normal queue) when all is looked at
+   * again: every second, or so that looking takes a hundredth of the time. What is empty or malformed is
+   * moved aside, and `onEvent` told.
+   * Leaving the loop (`break`, `throw`) releases what is not settled; the end by `signal` or `wait` does not.
+   * @throws RangeError naming the option; a file failure, unwrapped: then too what is not settled is released
+   *
+   * @example
+   * for await (const element of queue.consume({ signal })) {
+   *   await work(element.content);
+   *   element.done();
+   * }
+   */
+  consume(options?: ConsumeOptions): AsyncGenerator<HeldElement<Element>, void, undefined>;
 
   /** The number of elements, locked ones included. Reads the whole directory. */
   count(): number;

@@ -28,6 +28,7 @@ interface Temporary {
  * }
  */
 export class SimpleQueue extends DiskQueue<string | Uint8Array> {
+  protected readonly showsUnlock = true;
   readonly #granularity: number;
   readonly #durability: Durability;
   /** What we have locked: `remove` need not look whether it is. */
@@ -124,7 +125,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     const file = this.file(name);
     const lock = `${file}.lck`;
     // Without this look, a caller that never had the lock would delete what it must not.
-    if (!this.#held.has(file) && this.files.modified(lock) === undefined) throw notLocked(file);
+    if (!this.isLocked(file)) throw notLocked(file);
     // The element goes first: a crash in between leaves a lock without an element, which purge removes.
     const removed = this.files.unlink(file);
     this.#held.delete(file);
@@ -152,6 +153,14 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     }
   }
 
+  protected isLocked(file: string): boolean {
+    return this.#held.has(file) || this.files.modified(`${file}.lck`) !== undefined;
+  }
+
+  protected restore(path: string): string | undefined {
+    return this.files.modified(path) === undefined ? undefined : this.addPath(path);
+  }
+
   protected tryUnlock(file: string): boolean {
     this.#held.delete(file);
     return this.files.unlink(`${file}.lck`);
@@ -159,6 +168,12 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
 
   protected elements(directory: string): string[] {
     return this.files.files(`${this.path}/${directory}`).filter(isElement);
+  }
+
+  protected override free(directory: string): string[] {
+    const names = this.files.files(`${this.path}/${directory}`).sort();
+    // A lock stands right behind its element.
+    return names.filter((name, index) => isElement(name) && names[index + 1] !== `${name}.lck`);
   }
 
   protected *cleaning({ maxtemp, maxlock }: Limits): Iterable<keyof PurgeReport | undefined> {

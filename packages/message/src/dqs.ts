@@ -1,4 +1,11 @@
-import { SimpleQueue, type QueueOptions, type Surroundings } from "@spoolwire/dirq";
+import {
+  DirqError,
+  SimpleQueue,
+  type ConsumeOptions,
+  type HeldElement,
+  type QueueOptions,
+  type Surroundings,
+} from "@spoolwire/dirq";
 import { parseCompression } from "./compression.js";
 import { MessageError } from "./errors.js";
 import { checkLimits, type MessageLimits } from "./limits.js";
@@ -45,6 +52,10 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
     return this.addMany(Array.from(messages, (message) => message.stringify(this.#write)));
   }
 
+  consumeMessages(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Message>, void, undefined> {
+    return this.consumeAs({ read: (name) => this.getMessage(name), isMalformed }, options);
+  }
+
   getMessage(name: string): Message {
     const bytes = this.get(name);
     try {
@@ -57,3 +68,6 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
     }
   }
 }
+
+const isMalformed = (error: unknown) =>
+  error instanceof MessageError || (error instanceof DirqError && error.code === "DIRQ_BAD_DATA");

@@ -1,4 +1,4 @@
-import { DirqError } from "@spoolwire/dirq";
+import { consumePlain, DirqError } from "@spoolwire/dirq";
 import type { MessageQueue } from "./queue.js";
 
 /**
@@ -24,6 +24,14 @@ export class NullMessageQueue implements MessageQueue {
   readonly get: MessageQueue["get"] = gone;
   readonly getMessage: MessageQueue["getMessage"] = gone;
   readonly remove: MessageQueue["remove"] = gone;
+
+  readonly quarantine: MessageQueue["quarantine"] = gone;
+  readonly quarantined = () => [].values();
+  readonly requeue = () => undefined;
+
+  readonly consume: MessageQueue["consume"] = (options) => consumePlain(this, this.get, options);
+  readonly consumeMessages: MessageQueue["consumeMessages"] = (options) =>
+    consumePlain(this, this.getMessage, options);
 
   readonly count = () => 0;
   readonly first = () => undefined;

@@ -1,4 +1,4 @@
-import type { DirQueue } from "@spoolwire/dirq";
+import type { ConsumeOptions, DirQueue, HeldElement } from "@spoolwire/dirq";
 import { DqsQueue, type DqsOptions } from "./dqs.js";
 import type { Message } from "./message.js";
 import { NullMessageQueue } from "./null.js";
@@ -20,6 +20,9 @@ export interface MessageQueue extends DirQueue {
    * @throws DirqError DIRQ_NOT_LOCKED, DIRQ_BAD_DATA; MessageError, which names the element's file
    */
   getMessage(name: string): Message;
+
+  /** As `consume`, with messages for contents; what is none is moved aside, and `onEvent` told. */
+  consumeMessages(options?: ConsumeOptions): AsyncGenerator<HeldElement<Message>, void, undefined>;
 }
 
 /** Each type has its own options. */

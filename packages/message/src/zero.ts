@@ -1,3 +1,4 @@
+import { consumePlain } from "@spoolwire/dirq";
 import { Message } from "./message.js";
 import type { MessageQueue } from "./queue.js";
 
@@ -28,6 +29,15 @@ export class ZeroMessageQueue implements MessageQueue {
   readonly get: MessageQueue["get"] = () => empty().serialize();
   readonly getMessage: MessageQueue["getMessage"] = empty;
   readonly remove: MessageQueue["remove"] = () => true;
+
+  /** There is nothing to keep: any other is the same. */
+  readonly quarantine: MessageQueue["quarantine"] = (name) => name.slice(-14);
+  readonly quarantined = () => [].values();
+  readonly requeue = () => undefined;
+
+  readonly consume: MessageQueue["consume"] = (options) => consumePlain(this, this.get, options);
+  readonly consumeMessages: MessageQueue["consumeMessages"] = (options) =>
+    consumePlain(this, this.getMessage, options);
 
   readonly count = () => 1;
   readonly purge = async () => ({ temporary: 0, locks: 0, directories: 0 });

@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Bell } from "./bell.js";
+import { hasCode } from "./errors.js";
+
+/** What a search for free elements needs to know of its queue. */
+export interface Ground {
+  /** A door-bell for the queue. */
+  readonly bell: Bell;
+  /** Whether a directory's stamp changes when a lock in it goes. */
+  readonly showsUnlock: boolean;
+  /** The intermediate directories in order. */
+  directories(): string[];
+  /** What changes with each change of a directory's names; undefined: it is gone, or changing right now. */
+  stamp(directory: string): number | undefined;
+  /** The elements of a directory in order, without those that are seen to be locked. */
+  free(directory: string): Iterable<string>;
+  lock(name: string): boolean;
+}
+
+/** Where a consumer gets its elements from. */
+export interface Search {
+  /** The next free element, locked now; false: not found yet, ask again; undefined: none in this pass. */
+  take(): string | false | undefined;
+  /** An element is given back: do not find it again before everything is looked at again. */
+  giveBack(name: string): void;
+  /** After a pass: resolves when it makes sense to begin another, at the latest after `ms`. */
+  rest(ms: number, signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** Everything is looked at again at least so often, milliseconds… */
+const RESCAN_MS = 1000;
+/** … but looking takes no more than this share of the time. */
+const SHARE = 0.01;
+/** Without a door-bell it is this, and that. */
+const RESCAN_WITHOUT_BELL_MS = 40;
+const SHARE_WITHOUT_BELL = 0.1;
+
+/** After so many elements without a rest there is no need to be woken: the bell would ring for our own deeds. */
+const BUSY = 100;
+
+/** So many names that were given back are remembered; when there are more, no door-bell counts until the rescan. */
+const MOST_GIVEN_BACK = 10_000;
+
+/**
+ * Looks for free elements, in order, pass after pass. Between two passes a door-bell names the elements to
+ * try next, and a directory that has not changed since all in it was tried is not listed again: what lies
+ * there for long, locked by others, costs nothing, however much it is.
+ */
+export class QueueSearch implements Search {
+  readonly #ground: Ground;
+  readonly #bell: Bell;
+  readonly #forbidden: (name: string, error: Error) => void;
+  /** The stamps of directories in which there was nothing (more) to take. */
+  #exhausted = new Map<string, number>();
+  /** What was given back rings the bell too: to find it at once would be a loop without a rest. */
+  readonly #givenBack = new Set<string>();
+  #pass: Iterator<string | undefined> | undefined;
+  #isWhole = true;
+  #started = 0;
+  #rescanAt = 0;
+  #sinceRest = 0;
+
+  /** @param forbidden is told of an element that this account may not lock */
+  constructor(ground: Ground, forbidden: (name: string, error: Error) => void) {
+    this.#ground = ground;
+    this.#bell = ground.bell;
+    this.#forbidden = forbidden;
+  }
+
+  take(): string | false | undefined {
+    this.#pass ??= this.#begin(undefined);
+    const step = this.#pass.next();
+    if (!step.done) {
+      if (step.value === undefined) return false;
+      if (++this.#sinceRest > BUSY) this.#bell.close();
+      return step.value;
+    }
+    this.#pass = undefined;
+    return undefined;
+  }
+
+  giveBack(name: string): void {
+    if (this.#givenBack.size < MOST_GIVEN_BACK) this.#givenBack.add(name);
+  }
+
+  async rest(ms: number, signal?: AbortSignal): Promise<void> {
+    this.#sinceRest = 0;
+    const now = performance.now();
+    if (this.#isWhole) this.#rescanAt = now + this.#interval(now - this.#started);
+    if (!this.#bell.isOpen && this.#bell.open(this.#ground.directories())) {
+      // RACE: what came between the pass and the opening of the bell has not rung.
+      this.#pass = this.#begin(undefined);
+      return;
+    }
+    const left = Math.min(ms, this.#rescanAt - now);
+    if (this.#givenBack.size < MOST_GIVEN_BACK) await this.#bell.wait(left, signal);
+    else await sleep(left, undefined, { signal }).catch(() => undefined);
+    // The bell rings for what we do here too, before anything else has its turn.
+    await new Promise(setImmediate);
+    const isDue = performance.now() >= this.#rescanAt;
+    if (isDue) this.#givenBack.clear();
+    if (isDue && this.#bell.isOpen) this.#bell.open(this.#ground.directories());
+    this.#pass = this.#begin(isDue ? undefined : this.#bell.take());
+  }
+
+  close(): void {
+    this.#bell.close();
+    this.#pass = undefined;
+  }
+
+  #interval(passMs: number): number {
+    return this.#bell.isOpen
+      ? Math.max(RESCAN_MS, passMs / SHARE)
+      : Math.max(RESCAN_WITHOUT_BELL_MS, passMs / SHARE_WITHOUT_BELL);
+  }
+
+  #begin(names: string[] | undefined): Iterator<string | undefined> {
+    this.#isWhole = names === undefined;
+    this.#started = performance.now();
+    return names === undefined ? this.#wholePass() : this.#tryAll(names);
+  }
+
+  /** Returns whether nothing is left that a look at the directory's stamp would not tell of. */
+  *#tryAll(names: Iterable<string>): Generator<string | undefined, boolean> {
+    let isExhausted = true;
+    for (const name of names) {
+      const isAvoided = this.#givenBack.has(name);
+      const isTaken = !isAvoided && this.#tryLock(name);
+      if (isAvoided || !(isTaken || this.#ground.showsUnlock)) isExhausted = false;
+      yield isTaken ? name : undefined;
+    }
+    return isExhausted;
+  }
+
+  *#wholePass(): Generator<string | undefined> {
+    const exhausted = new Map<string, number>();
+    for (const directory of this.#ground.directories()) {
+      const stamp = this.#ground.stamp(directory);
+      if (stamp === undefined || stamp !== this.#exhausted.get(directory)) {
+        const isExhausted = yield* this.#tryAll(this.#namesIn(directory));
+        if (!isExhausted) continue;
+      }
+      if (stamp !== undefined) exhausted.set(directory, stamp);
+      yield undefined;
+    }
+    this.#exhausted = exhausted;
+  }
+
+  *#namesIn(directory: string): Iterable<string> {
+    for (const element of this.#ground.free(directory)) yield `${directory}/${element}`;
+  }
+
+  #tryLock(name: string): boolean {
+    try {
+      return this.#ground.lock(name);
+    } catch (error) {
+      if (!hasCode(error, "EACCES", "EPERM")) throw error;
+      this.#forbidden(name, error);
+      return false;
+    }
+  }
+}
+
+/** Finds the elements of a queue that is not on disk, as far as it has any, by asking it. */
+export class PlainSearch implements Search {
+  readonly #queue: Iterable<string> & { lock(name: string): boolean };
+  #names: Iterator<string> | undefined;
+
+  constructor(queue: Iterable<string> & { lock(name: string): boolean }) {
+    this.#queue = queue;
+  }
+
+  take(): string | false | undefined {
+    this.#names ??= this.#queue[Symbol.iterator]();
+    const step = this.#names.next();
+    if (step.done) this.#names = undefined;
+    return step.done ? undefined : this.#queue.lock(step.value) ? step.value : false;
+  }
+
+  giveBack(): void {}
+
+  async rest(ms: number, signal?: AbortSignal): Promise<void> {
+    await sleep(Math.min(ms, RESCAN_MS), undefined, { signal }).catch(() => undefined);
+  }
+
+  close(): void {}
+}

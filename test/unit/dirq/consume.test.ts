@@ -1,0 +1,353 @@
+import { execFile } from "node:child_process";
+import fs, { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  NormalQueue,
+  NullQueue,
+  SimpleQueue,
+  type ConsumeEvent,
+  type ConsumeOptions,
+  type FileCalls,
+  type Surroundings,
+} from "@spoolwire/dirq";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+
+let path: string;
+beforeEach(() => (path = temporaryDirectory("consume")));
+afterEach(() => removeDirectory(path));
+
+const types = {
+  simple: (options: object = {}, surroundings?: Surroundings) => {
+    const queue = new SimpleQueue({ path, ...options }, surroundings);
+    const consume = async function* (how?: ConsumeOptions) {
+      for await (const element of queue.consume(how)) yield { element, text: element.content.toString() };
+    };
+    return { queue, consume, add: (text: string) => queue.add(text) };
+  },
+  normal: (options: object = {}, surroundings?: Surroundings) => {
+    const queue = new NormalQueue({ path, schema: { body: "string" }, ...options }, surroundings);
+    const consume = async function* (how?: ConsumeOptions) {
+      for await (const element of queue.consume(how)) yield { element, text: element.content.body as string };
+    };
+    return { queue, consume, add: (body: string) => queue.add({ body }) };
+  },
+};
+
+/** Nothing on a busy machine takes longer than this, milliseconds, unless it hangs. */
+const PATIENCE = 20_000;
+
+describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
+  test("yields what is there in order, locked, until there is no more", async () => {
+    const { queue, consume, add } = open();
+    for (const text of ["a", "b", "c"]) add(text);
+    const seen: string[] = [];
+    for await (const { element, text } of consume({ wait: 0 })) {
+      expect(queue.lock(element.name)).toBe(false);
+      seen.push(text);
+      expect(element.done()).toBe(true);
+      expect(element.done()).toBe(false);
+    }
+    expect(seen).toEqual(["a", "b", "c"]);
+    expect(queue.count()).toBe(0);
+  });
+
+  test("waits for more, whoever adds them, and ends by its signal", async () => {
+    const { queue, consume, add } = open();
+    const other = open().queue;
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const consumer = (async () => {
+      for await (const { element, text } of consume({ signal: stop.signal })) {
+        seen.push(text);
+        element.done();
+      }
+    })();
+    for (let n = 0; n < 5; n++) {
+      add(`${n}`);
+      await expect.poll(() => seen.length, { timeout: PATIENCE, interval: 1 }).toBe(n + 1);
+      // So that it has to wait each time, and once the directory was removed under it.
+      if (n === 2) {
+        other.add(type === "simple" ? ("x" as never) : ({ body: "x" } as never));
+        await expect.poll(() => seen.length, { timeout: PATIENCE, interval: 1 }).toBe(n + 2);
+        for (const directory of fs.readdirSync(path).filter((name) => /^[0-9a-f]{8}$/.test(name)))
+          fs.rmdirSync(join(path, directory));
+        seen.pop();
+      }
+      await sleep(20);
+    }
+    stop.abort();
+    await consumer;
+    expect(seen).toEqual(["0", "1", "2", "3", "4"]);
+    expect(queue.count()).toBe(0);
+  });
+
+  test("meets what another program adds and what another consumer gives back", async () => {
+    const { consume, add } = open();
+    const { queue: rival } = open();
+    const name = add("given back");
+    rival.lock(name);
+    const seen: string[] = [];
+    const consumer = (async () => {
+      for await (const { element, text } of consume({ wait: PATIENCE / 1000 })) {
+        seen.push(text);
+        element.done();
+        if (seen.length === 2) break;
+      }
+    })();
+    const child = `import("@spoolwire/dirq").then(({ SimpleQueue, NormalQueue }) => "${type}" === "simple"
+      ? new SimpleQueue({ path: process.argv[1] }).add("added")
+      : new NormalQueue({ path: process.argv[1], schema: { body: "string" } }).add({ body: "added" }))`;
+    execFile(process.execPath, ["-e", child, path]);
+    await expect.poll(() => seen, { timeout: PATIENCE }).toEqual(["added"]);
+    rival.unlock(name);
+    await consumer;
+    expect(seen).toEqual(["added", "given back"]);
+  });
+
+  test("hands out no more than `prefetch` at a time", async () => {
+    const { consume, add } = open();
+    for (let n = 0; n < 10; n++) add(`${n}`);
+    const hand = new Set<{ done(): boolean }>();
+    let most = 0;
+    let count = 0;
+    for await (const { element } of consume({ prefetch: 3, wait: 0 })) {
+      hand.add(element);
+      most = Math.max(most, hand.size);
+      count++;
+      setTimeout(() => {
+        hand.delete(element);
+        element.done();
+      }, 5);
+    }
+    expect(count).toBe(10);
+    expect(most).toBe(3);
+  });
+
+  test("releases what is in hand when the loop is left, and keeps it when it ends", async () => {
+    const { queue, consume, add } = open();
+    const names = [add("a"), add("b")];
+    for await (const { element } of consume({ prefetch: 2 })) if (element.name === names[1]) break;
+    const isFree = () => names.map((name) => queue.lock(name) && queue.unlock(name));
+    expect(isFree()).toEqual([true, true]);
+
+    const kept: { done(): boolean }[] = [];
+    for await (const { element } of consume({ prefetch: 3, wait: 0 })) kept.push(element);
+    expect(isFree()).toEqual([false, false]);
+    expect(kept.map((element) => element.done())).toEqual([true, true]);
+    expect(queue.count()).toBe(0);
+  });
+
+  test("keeps the locks fresh while the work lasts", async () => {
+    const { queue, consume, add } = open({ maxlock: 2 });
+    const name = add("a");
+    const ino = () => fs.lstatSync(join(path, name)).mtimeMs;
+    for await (const { element } of consume({ wait: 0 })) {
+      const locked = ino();
+      await expect.poll(ino, { timeout: PATIENCE }).toBeGreaterThan(locked);
+      element.done();
+    }
+    expect(queue.count()).toBe(0);
+  });
+
+  test("says when somebody else took an element from under its lock", async () => {
+    const { queue, consume, add } = open();
+    add("a");
+    for await (const { element } of consume({ wait: 0 })) {
+      queue.unlock(element.name);
+      expect(element.done()).toBe(false);
+    }
+    expect(queue.count()).toBe(1);
+  });
+
+  test("gives an element back, to be met again, or moves it aside", async () => {
+    const { queue, consume, add } = open();
+    add("a");
+    for await (const { element } of consume()) {
+      element.release();
+      expect(queue.lock(element.name)).toBe(true);
+      queue.unlock(element.name);
+      break;
+    }
+    for await (const { element } of consume({ wait: 0 })) expect(element.quarantine("no good")).toBeDefined();
+    expect([...queue.quarantined()]).toMatchObject([{ reason: "no good" }]);
+    expect(queue.count()).toBe(0);
+  });
+
+  test("moves aside what no element should be, tells of it, and goes on", async () => {
+    const { queue, consume, add } = open();
+    const first = add("a");
+    const bad = add("b");
+    const last = add("c");
+    writeFileSync(
+      join(path, bad, ...(type === "simple" ? [] : ["body"])),
+      type === "simple" ? "" : Buffer.of(0xff),
+    );
+    const events: ConsumeEvent[] = [];
+    const seen: string[] = [];
+    for await (const { element } of consume({ wait: 0, onEvent: (event) => events.push(event) })) {
+      seen.push(element.name);
+      element.done();
+    }
+    expect(seen).toEqual([first, last]);
+    const [kept] = [...queue.quarantined()];
+    expect(events).toEqual([
+      { type: "quarantined", name: bad, reason: kept!.reason, quarantined: kept!.name },
+    ]);
+    expect(kept).toMatchObject({ element: bad });
+  });
+
+  test("passes over what it may not touch, tells of it once, and goes on", async () => {
+    const isDenied = (file: unknown) => String(file).includes("denied") || denied.has(String(file));
+    const denied = new Set<string>();
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if ((name === "openSync" || name === "linkSync" || name === "mkdirSync") && isDenied(args[0]))
+            throw Object.assign(new Error(`${String(args[0])} denied`), { code: "EACCES" });
+          return call(...args);
+        };
+      },
+    }) as FileCalls;
+    const { queue, consume, add } = open({}, { calls });
+    const [locked, unread, fine] = [add("a"), add("b"), add("c")];
+    denied.add(type === "simple" ? join(path, locked) : join(path, locked, "locked"));
+    denied.add(type === "simple" ? join(path, `${unread}.lck`) : join(path, unread, "body"));
+    const events: ConsumeEvent[] = [];
+    const seen: string[] = [];
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 1500);
+    for await (const { element } of consume({
+      signal: stop.signal,
+      onEvent: (event) => events.push(event),
+    })) {
+      seen.push(element.name);
+      element.done();
+    }
+    expect(seen).toEqual([fine]);
+    expect(events.map(({ type, name }) => [type, name])).toEqual([
+      ["skipped", locked],
+      ["skipped", unread],
+    ]);
+    denied.clear();
+    expect(queue.lock(unread)).toBe(true);
+  });
+
+  test("ends with what fails, and releases", async () => {
+    let failing = false;
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (failing && name === "openSync") throw Object.assign(new Error("broken"), { code: "EIO" });
+          return call(...args);
+        };
+      },
+    }) as FileCalls;
+    const { queue, consume, add } = open({}, { calls });
+    const names = [add("a"), add("b")];
+    const loop = (async () => {
+      for await (const { element } of consume({ prefetch: 2 })) failing = element.name !== "";
+    })();
+    await expect(loop).rejects.toMatchObject({ code: "EIO" });
+    expect(names.map((name) => queue.lock(name))).toEqual([true, true]);
+  });
+
+  test.each<[ConsumeOptions]>([[{ prefetch: 0 }], [{ prefetch: 1.5 }], [{ wait: -1 }], [{ wait: NaN }]])(
+    "refuses %j",
+    async (how) => {
+      const [name] = Object.keys(how);
+      await expect(open().queue.consume(how).next()).rejects.toThrow(`Expected \`${name}\` to be`);
+    },
+  );
+
+  test("leaves the event loop its turns while there is much to do", async () => {
+    const { consume, add } = open();
+    for (let n = 0; n < 500; n++) add("x");
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    for await (const { element } of consume({ wait: 0 })) element.done();
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  test("looks now and then when nothing can be watched", async () => {
+    const watch = () => {
+      throw Object.assign(new Error("no more watches"), { code: "ENOSPC" });
+    };
+    const { consume, add } = open(
+      {},
+      {
+        calls: new Proxy(fs, {
+          get: (fs, name) => (name === "watch" ? watch : Reflect.get(fs, name)) as unknown,
+        }),
+      },
+    );
+    setTimeout(() => add("late"), 100);
+    for await (const { element, text } of consume({ wait: PATIENCE / 1000 })) {
+      expect(text).toBe("late");
+      element.done();
+      break;
+    }
+  });
+});
+
+test("empty elements are handed out to whoever asks for them", async () => {
+  const { queue, consume, add } = types.simple();
+  add("");
+  for await (const { element, text } of consume({ wait: 0, allowEmpty: true })) {
+    expect(text).toBe("");
+    element.done();
+  }
+  expect([...queue.quarantined()]).toEqual([]);
+  expect(queue.count()).toBe(0);
+});
+
+test("what lies there locked is not listed again and again", async () => {
+  const listed: string[] = [];
+  const calls = new Proxy(fs, {
+    get: (fs, name) => {
+      const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+      return (...args: unknown[]) => {
+        if (name === "readdirSync" && /[0-9a-f]{8}$/.test(String(args[0]))) listed.push(String(args[0]));
+        return call(...args);
+      };
+    },
+  }) as FileCalls;
+  const { queue, consume } = types.simple({}, { calls });
+  const old = new SimpleQueue({ path, granularity: 0 }, { clock: () => 1_600_000_000_000_000 });
+  for (let n = 0; n < 100; n++) queue.lock(old.add("x"));
+  await sleep(100);
+  listed.length = 0;
+  const adder = setInterval(() => types.simple().add("new"), 100);
+  let count = 0;
+  for await (const { element } of consume({ wait: PATIENCE / 1000 })) {
+    element.done();
+    if (++count === 20) break;
+  }
+  clearInterval(adder);
+  expect(listed.filter((directory) => directory.endsWith("5f5e1000")).length).toBeLessThanOrEqual(1);
+});
+
+test("links and foreign files are not elements", async () => {
+  const { consume, add } = types.simple();
+  const name = add("a");
+  const directory = join(path, name.slice(0, 8));
+  symlinkSync("/etc/passwd", join(directory, "00000000000000"));
+  mkdirSync(join(directory, "00000000000001"));
+  writeFileSync(join(directory, "README"), "");
+  const seen: string[] = [];
+  for await (const { element } of consume({ wait: 0 })) {
+    seen.push(element.name);
+    element.done();
+  }
+  expect(seen).toEqual([name]);
+});
+
+test("a null queue has nothing, for as long as it is waited for", async () => {
+  const started = performance.now();
+  expect(await new NullQueue().consume({ wait: 0.1 }).next()).toMatchObject({ done: true });
+  expect(performance.now() - started).toBeGreaterThan(90);
+});
