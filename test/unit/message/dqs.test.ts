@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { DirqError } from "@spoolwire/dirq";
+import { DirqError, type ConsumeEvent } from "@spoolwire/dirq";
 import { DqsQueue, Message, MessageError, openMessageQueue, type MessageQueue } from "@spoolwire/message";
 
 let path: string;
@@ -106,4 +106,24 @@ describe("a DQS queue", () => {
     rmSync(join(path, `${name}.lck`));
     expect(() => queue.getMessage(name)).toThrow(DirqError);
   });
+});
+
+test("consuming messages yields them, and moves aside what is none", async () => {
+  for (const message of messages) queue.addMessage(message);
+  const bad = plant("{");
+  const empty = plant("");
+  queue.addMessage(new Message({ body: "last" }));
+  const events: ConsumeEvent[] = [];
+  const bodies: unknown[] = [];
+  for await (const element of queue.consumeMessages({ wait: 0, onEvent: (event) => events.push(event) })) {
+    bodies.push(element.content.body);
+    element.done();
+  }
+  expect(bodies).toStrictEqual([...messages.map(({ body }) => body), "last"]);
+  expect(events).toMatchObject([
+    { type: "quarantined", name: bad, reason: expect.stringContaining("is no message") as string },
+    { type: "quarantined", name: empty, reason: expect.stringContaining("0 bytes") as string },
+  ]);
+  expect([...queue.quarantined()].map(({ element }) => element)).toEqual([bad, empty]);
+  expect(queue.count()).toBe(0);
 });

@@ -25,6 +25,13 @@ describe("a NULL queue", () => {
     expect(await queue.purge()).toEqual(nothing);
   });
 
+  test("has nothing to consume, and nothing in quarantine", async () => {
+    expect(await queue.consume({ wait: 0 }).next()).toMatchObject({ done: true });
+    expect(await queue.consumeMessages({ wait: 0 }).next()).toMatchObject({ done: true });
+    expect([...queue.quarantined()]).toEqual([]);
+    expect(queue.requeue("00000000000000")).toBeUndefined();
+  });
+
   test("answers for any element as for one that is gone", () => {
     expect(queue.lock(name)).toBe(false);
     expect(queue.unlock(name, true)).toBe(false);
@@ -35,6 +42,7 @@ describe("a NULL queue", () => {
       () => queue.get(name),
       () => queue.getMessage(name),
       () => queue.remove(name),
+      () => queue.quarantine(name, "x"),
     ]) {
       expect(attempt).toThrow(DirqError);
       expect(attempt).toThrow(expect.objectContaining({ code: "DIRQ_NOT_LOCKED" }));
@@ -48,6 +56,16 @@ describe("a ZERO queue", () => {
   test("is what openMessageQueue gives", () => {
     expect(queue).toBeInstanceOf(ZeroMessageQueue);
     expect(queue.path).toBe("ZERO");
+  });
+
+  test("is consumed without end, as often as it is asked", async () => {
+    let count = 0;
+    for await (const element of queue.consumeMessages({ wait: 0 })) {
+      expect(element.content.stringify()).toBe("{}");
+      expect(count % 2 === 0 ? element.done() : element.quarantine("x") !== undefined).toBe(true);
+      if (++count === 100) break;
+    }
+    expect([...queue.quarantined()]).toEqual([]);
   });
 
   test("has empty binary messages without end, under names of their own in order", async () => {
