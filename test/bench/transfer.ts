@@ -83,6 +83,7 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     type: undefined,
     reliable: window > 0,
     heartBeat: undefined,
+    backOff: undefined,
     timeoutConnect: 10,
     timeoutDisconnect: 10,
     log,

@@ -125,6 +125,11 @@ export class StompConnection {
     return this.#wire.version;
   }
 
+  /** Whether it has ended. */
+  get isOver(): boolean {
+    return this.#closed;
+  }
+
   /** Send a frame. False: the sender should await `drained` before the next. */
   send(frame: Frame): boolean {
     return this.#wire.send(frame);

@@ -1,49 +1,128 @@
-import { BrokerError, type Message } from "@spoolwire/message";
-import { toFrame, type BrokerUri, type StompConnection } from "@spoolwire/stomp";
-import type { BrokerOptions, Settle, Sink } from "@spoolwire/transfer";
+import { BrokerError, MessageError, type Message } from "@spoolwire/message";
+import { toFrame, type Frame, type StompConnection } from "@spoolwire/stomp";
+import { Link, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
 import { checkBroker, connect } from "./connect.js";
+
+/** A message that is not settled yet. */
+interface Pending {
+  readonly frame: Frame;
+  readonly settle: Settle;
+  /** How often the broker has ended the connection by refusing it, when it was under way alone. */
+  refusals: number;
+}
+
+/** So often a message is sent that alone makes the broker end the connection. */
+const MOST_REFUSALS = 3;
 
 /**
  * Messages to a STOMP broker. Reliable: safe when the broker's receipt has come; else when handed to the
- * network.
+ * network. What is not confirmed when a connection ends is sent again on the next one, in order: the broker
+ * may have it twice.
  */
 export class StompSink implements Sink {
   readonly name: string;
-  readonly #uri: BrokerUri;
   readonly #options: BrokerOptions;
-  #connection: StompConnection | undefined;
-  #closed: Error | undefined;
+  readonly #link: Link<StompConnection>;
+  readonly #pending = new Set<Pending>();
+  /** Resolves when what was left is sent again and there is room for more. */
+  #ready = Promise.resolve();
+  #isReady: () => void = () => undefined;
+  /** The broker has refused something, and which is not known: the rest goes one by one, until it shows. */
+  #isWary = false;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#uri = checkBroker(options);
     this.name = `broker ${options.uri}`;
+    const uri = checkBroker(options);
+    this.#link = new Link({
+      name: this.name,
+      connect: (lost, signal) => connect(uri, options, { onClosed: (error) => error && lost(error) }, signal),
+      backOff: options.backOff,
+      log: options.log,
+      onUp: (connection) => this.#resend(connection),
+      onDown: (error, isOver) => this.#down(error, isOver),
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const onClosed = (error?: Error) => (this.#closed = error);
-    this.#connection = await connect(this.#uri, this.#options, { onClosed }, signal);
+    await this.#link.start(signal);
   }
 
   send(message: Message, settle: Settle): Promise<void> | undefined {
-    const connection = this.#connection;
-    if (!connection || this.#closed) throw this.#closed ?? new BrokerError("BROKER_CLOSED", "Not connected");
-    const frame = toFrame(message);
-    let hasRoom: boolean;
-    if (this.#options.reliable) hasRoom = connection.request(frame, settle);
-    else {
-      hasRoom = connection.send(frame);
-      settle();
+    if (this.#link.failure) throw this.#link.failure;
+    const pending: Pending = { frame: toFrame(message), settle, refusals: 0 };
+    const connection = this.#link.connection;
+    if (connection && !this.#isWary) {
+      return this.#transmit(connection, pending) ? undefined : connection.drained();
     }
-    return hasRoom ? undefined : connection.drained();
+    this.#pending.add(pending);
+    return this.#ready;
   }
 
   async stop(): Promise<void> {
     const { timeoutDisconnect, log } = this.#options;
-    if (this.#closed) throw this.#closed;
-    if (this.#connection && !(await this.#connection.close(timeoutDisconnect * 1000))) {
+    const { connection, failure } = this.#link;
+    this.#link.stop();
+    this.#settleAll(failure ?? new BrokerError("BROKER_CLOSED", "Stopped before the broker was there again"));
+    if (failure) throw failure;
+    if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
       log.warn(`${this.name} did not confirm the end of the connection`);
     }
+  }
+
+  /** False: so much is on its way that the next should wait. */
+  #transmit(connection: StompConnection, pending: Pending): boolean {
+    if (!this.#options.reliable) {
+      const hasRoom = connection.send(pending.frame);
+      this.#settle(pending);
+      return hasRoom;
+    }
+    const hasRoom = connection.request(pending.frame, (error) => {
+      // What the end of the connection leaves open stays pending, to be sent again or settled with the rest.
+      if (error && connection.isOver) return;
+      this.#settle(pending, error);
+      if (this.#isWary) this.#resend(connection);
+    });
+    this.#pending.add(pending);
+    return hasRoom;
+  }
+
+  #settle(pending: Pending, error?: Error): void {
+    this.#pending.delete(pending);
+    pending.settle(error);
+  }
+
+  #settleAll(error: Error): void {
+    for (const pending of this.#pending) this.#settle(pending, error);
+    this.#isReady();
+  }
+
+  #down(error: Error, isOver: boolean): void {
+    this.#ready = new Promise((resolve) => (this.#isReady = resolve));
+    if (isOver) {
+      this.#settleAll(error);
+      return;
+    }
+    if (!(error instanceof BrokerError) || error.code !== "BROKER_REJECTED") return;
+    const [first] = this.#pending;
+    if (this.#isWary && first && ++first.refusals >= MOST_REFUSALS) {
+      this.#settle(first, new MessageError("MESSAGE_NOT_SENDABLE", error.message));
+    }
+    this.#isWary = this.#pending.size > 0;
+  }
+
+  #resend(connection: StompConnection): void {
+    for (const pending of this.#pending) {
+      try {
+        this.#transmit(connection, pending);
+      } catch (error) {
+        this.#settle(pending, error as Error);
+      }
+      // The next follows when this one is confirmed.
+      if (this.#isWary && this.#pending.has(pending)) return;
+    }
+    this.#isWary = false;
+    this.#isReady();
   }
 }

@@ -7,7 +7,7 @@ import {
   type ReceivedFrame,
   type StompConnection,
 } from "@spoolwire/stomp";
-import type { Arrival, BrokerSourceOptions, Source, Ticket } from "@spoolwire/transfer";
+import { Link, type Arrival, type BrokerSourceOptions, type Source, type Ticket } from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
 import { checkBroker, connect } from "./connect.js";
 
@@ -15,17 +15,27 @@ import { checkBroker, connect } from "./connect.js";
 const MOST_WAITING = 2000;
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 
+/** A message that waits here, and where it came from. */
+interface Delivery {
+  readonly frame: ReceivedFrame;
+  readonly connection: StompConnection;
+}
+
+/** What an acknowledgement needs: it means nothing to another connection. */
+interface StompTicket {
+  readonly connection: StompConnection;
+  readonly headers: Readonly<Header>;
+}
+
 /**
  * Messages from a STOMP broker. Reliable: each is acknowledged for itself once it is safe; what is not
  * goes back to the broker when the connection ends.
  */
 export class StompSource implements Source {
   readonly name: string;
-  readonly #uri: BrokerUri;
   readonly #options: BrokerSourceOptions;
-  #connection: StompConnection | undefined;
-  #closed: Error | undefined;
-  #waiting: ReceivedFrame[] = [];
+  readonly #link: Link<StompConnection>;
+  #waiting: Delivery[] = [];
   #taken = 0;
   #waitingBytes = 0;
   #paused = false;
@@ -34,23 +44,23 @@ export class StompSource implements Source {
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.#uri = checkBroker(options);
     this.name = `broker ${options.uri}`;
+    const uri = checkBroker(options);
+    this.#link = new Link({
+      name: this.name,
+      connect: (lost, signal) => this.#connect(uri, lost, signal),
+      backOff: options.backOff,
+      log: options.log,
+      onUp: () => undefined,
+      onDown: (_error, isOver) => this.#down(isOver),
+    });
     for (const subscription of options.subscriptions) {
       if (!subscription.destination) throw new ConfigError("Expected --subscribe to have destination=NAME");
     }
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const onMessage = (frame: ReceivedFrame) => this.#arrive(frame);
-    const onClosed = (error?: Error) => {
-      this.#closed = error;
-      this.#wake();
-    };
-    this.#connection = await connect(this.#uri, this.#options, { onMessage, onClosed }, signal);
-    for (const [index, subscription] of this.#options.subscriptions.entries()) {
-      await this.#subscribe(this.#connection, subscription, index);
-    }
+    await this.#link.start(signal);
   }
 
   next(waitMs: number): Arrival | Promise<Arrival> {
@@ -62,9 +72,10 @@ export class StompSource implements Source {
   }
 
   ack(ticket: Ticket): void {
-    if (!this.#options.reliable || this.#closed) return;
-    const headers = ticket as Header;
-    this.#connection?.send(this.#ackFrame(headers));
+    if (!this.#options.reliable) return;
+    const { connection, headers } = ticket as StompTicket;
+    // After the end of its connection this goes nowhere: the broker delivers the message again.
+    if (!connection.isOver) connection.send(ackFrame(connection, headers));
   }
 
   /** Not acknowledged, so the broker delivers it again: NACK would drop it in some brokers. */
@@ -72,15 +83,54 @@ export class StompSource implements Source {
 
   /** As `release`: until this connection ends the broker keeps it from others. */
   reject(ticket: Ticket): string {
-    return `${this.name}, message-id ${(ticket as Header)["message-id"]}`;
+    return `${this.name}, message-id ${(ticket as StompTicket).headers["message-id"]}`;
   }
 
   async stop(): Promise<void> {
     const { timeoutDisconnect, log } = this.#options;
-    if (this.#closed) throw this.#closed;
-    if (this.#connection && !(await this.#connection.close(timeoutDisconnect * 1000))) {
+    const { connection, failure } = this.#link;
+    this.#link.stop();
+    if (failure) throw failure;
+    if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
       log.warn(`${this.name} did not confirm the end of the connection`);
     }
+  }
+
+  async #connect(
+    uri: BrokerUri,
+    lost: (error: Error) => void,
+    signal: AbortSignal,
+  ): Promise<StompConnection> {
+    const connection: StompConnection = await connect(
+      uri,
+      this.#options,
+      {
+        onMessage: (frame) => this.#arrive(frame, connection),
+        onClosed: (error) => error && lost(error),
+      },
+      signal,
+    );
+    try {
+      for (const [index, subscription] of this.#options.subscriptions.entries()) {
+        await this.#subscribe(connection, subscription, index);
+      }
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      this.#down(false);
+      throw error;
+    }
+  }
+
+  /** What is waiting here has not been acknowledged: it comes again. For good, it is the last that came. */
+  #down(isOver: boolean): void {
+    if (!isOver) {
+      this.#waiting = [];
+      this.#taken = 0;
+      this.#waitingBytes = 0;
+      this.#paused = false;
+    }
+    this.#wake();
   }
 
   async #subscribe(
@@ -106,12 +156,12 @@ export class StompSource implements Source {
     await connection.confirm({ command: "SUBSCRIBE", headers, body: "" }, timeoutConnect * 1000);
   }
 
-  #arrive(frame: ReceivedFrame): void {
-    this.#waiting.push(frame);
+  #arrive(frame: ReceivedFrame, connection: StompConnection): void {
+    this.#waiting.push({ frame, connection });
     this.#waitingBytes += frame.body.length;
     if (!this.#paused && (this.#left > MOST_WAITING || this.#waitingBytes > MOST_WAITING_BYTES)) {
       this.#paused = true;
-      this.#connection?.pause();
+      connection.pause();
     }
     this.#wake();
   }
@@ -121,11 +171,12 @@ export class StompSource implements Source {
   }
 
   #take(): Arrival | undefined {
-    const frame = this.#waiting[this.#taken];
-    if (!frame) {
-      if (this.#closed) throw this.#closed;
+    const delivery = this.#waiting[this.#taken];
+    if (!delivery) {
+      if (this.#link.failure) throw this.#link.failure;
       return undefined;
     }
+    const { frame, connection } = delivery;
     // An index instead of shift(), which copies the rest.
     if (++this.#taken === this.#waiting.length) {
       this.#waiting = [];
@@ -137,9 +188,10 @@ export class StompSource implements Source {
     this.#waitingBytes -= frame.body.length;
     if (this.#paused && this.#left < MOST_WAITING / 2 && this.#waitingBytes < MOST_WAITING_BYTES / 2) {
       this.#paused = false;
-      this.#connection?.resume();
+      connection.resume();
     }
-    return { kind: "message", message: toMessage(frame), ticket: frame.headers };
+    const ticket: StompTicket = { connection, headers: frame.headers };
+    return { kind: "message", message: toMessage(frame), ticket };
   }
 
   async #wait(waitMs: number): Promise<Arrival> {
@@ -153,12 +205,14 @@ export class StompSource implements Source {
     this.#wake = () => undefined;
     return this.#take() ?? { kind: "none" };
   }
+}
 
-  /** STOMP 1.2 has the `ack` header of the message as `id`, the others its `message-id`. */
-  #ackFrame({ ack, subscription, "message-id": messageId = "" }: Header): Frame {
-    const headers: Header =
-      this.#connection?.version === "1.2" ? { id: ack ?? messageId } : { "message-id": messageId };
-    if (subscription !== undefined) headers.subscription = subscription;
-    return { command: "ACK", headers, body: "" };
-  }
+/** STOMP 1.2 has the `ack` header of the message as `id`, the others its `message-id`. */
+function ackFrame(
+  { version }: StompConnection,
+  { ack, subscription, "message-id": messageId = "" }: Readonly<Header>,
+): Frame {
+  const headers: Header = version === "1.2" ? { id: ack ?? messageId } : { "message-id": messageId };
+  if (subscription !== undefined) headers.subscription = subscription;
+  return { command: "ACK", headers, body: "" };
 }

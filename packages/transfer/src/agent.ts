@@ -10,6 +10,7 @@ import {
   type Properties,
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
+import { defaultBackOff, type BackOff } from "./link.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
 import { describeReport } from "./report.js";
@@ -30,6 +31,8 @@ export interface BrokerOptions {
   readonly reliable: boolean;
   /** What we offer, seconds; undefined: no heart-beats. */
   readonly heartBeat: { readonly client: number; readonly server: number } | undefined;
+  /** How to go about a broker that is away; undefined: the first failure is the last. */
+  readonly backOff: BackOff | undefined;
   /** Seconds. */
   readonly timeoutConnect: number;
   /** Seconds. */
@@ -121,6 +124,11 @@ function openSink(values: Values, protocols: readonly Protocol[], log: Logger): 
   return side.protocol.openSink(side.options);
 }
 
+/** Whether a run is over some day without being told, so that somebody waits for it: cron, a script. */
+const endsByItself = (values: Values) =>
+  (values["incoming-queue"] !== undefined && values.loop !== true) ||
+  [values.count, values.duration, values["timeout-inactivity"]].some((limit) => limit !== undefined);
+
 function brokerSide(
   side: "incoming" | "outgoing",
   values: Values,
@@ -146,6 +154,7 @@ function brokerSide(
     heartBeat: values["heart-beat"]
       ? { client: values["timeout-client"], server: values["timeout-server"] }
       : undefined,
+    backOff: (values.reconnect ?? !endsByItself(values)) ? defaultBackOff : undefined,
     timeoutConnect: values["timeout-connect"],
     timeoutDisconnect: values["timeout-disconnect"],
     log,

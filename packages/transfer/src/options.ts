@@ -41,6 +41,11 @@ export const agentOptions = [
     help: "incoming queue: remove what was processed instead of unlocking it",
   },
   { name: "lazy", type: "boolean", help: "open the outgoing side only when there is a message" },
+  {
+    name: "reconnect",
+    type: "boolean",
+    help: "connect again when a broker is away, for ever (default: when the run does not end by itself)",
+  },
   { name: "heart-beat", type: "boolean", help: "agree on heart-beats with the brokers" },
   {
     name: "timeout-client",
@@ -103,5 +108,6 @@ export const agentRelations: readonly Relation[] = [
   requires("prefetch", "incoming-broker-uri"),
   requires("loop", "incoming-queue"),
   requires("remove", "incoming-queue"),
+  requires("reconnect", "incoming-broker-uri", "outgoing-broker-uri"),
   requires("heart-beat", "incoming-broker-uri", "outgoing-broker-uri"),
 ];

@@ -1,6 +1,9 @@
 import type { Message } from "@spoolwire/message";
 
-/** Called exactly once a message: it is safe (no error), or it is not known to be. */
+/**
+ * Called exactly once a message: it is safe (no error), or it is not known to be. A MessageError: this message
+ * cannot be sent, though others can.
+ */
 export type Settle = (error?: Error) => void;
 
 /** Where messages go. */

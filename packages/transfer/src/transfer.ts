@@ -159,14 +159,17 @@ export class Transfer {
   #settle(ticket: Ticket, error?: Error): void {
     // What was released when the run ended may be delivered again: acknowledging it now would lose it.
     if (this.#finished || !this.#pending.has(ticket)) return;
-    if (error) {
+    if (error && !(error instanceof MessageError)) {
       this.#fail(error);
       return;
     }
     this.#pending.delete(ticket);
     try {
-      this.#source.ack(ticket);
-      this.report.confirmed++;
+      if (error) this.#reject(ticket, (where) => `${where}: ${error.message}`);
+      else {
+        this.#source.ack(ticket);
+        this.report.confirmed++;
+      }
     } catch (failure) {
       this.#fail(failure);
     }

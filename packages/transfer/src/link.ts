@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { BrokerError } from "@spoolwire/message";
+import type { Logger } from "@spoolwire/program";
+
+/** How long to wait before a connection is tried again. */
+export interface BackOff {
+  /** The first pause, milliseconds. */
+  readonly initialMs: number;
+  /** The longest pause, milliseconds. */
+  readonly maxMs: number;
+  /** Each pause is so many times the one before. */
+  readonly multiplier: number;
+  /** Give up after so many attempts in a row (Infinity: never). */
+  readonly attempts: number;
+}
+
+export const defaultBackOff: BackOff = Object.freeze({
+  initialMs: 100,
+  maxMs: 30_000,
+  multiplier: 2,
+  attempts: Infinity,
+});
+
+export interface LinkOptions<Connection> {
+  /** For the log: what is at the other end. */
+  readonly name: string;
+  /**
+   * Make a connection and all that belongs to one, such as its subscriptions. `lost` is called once when it
+   * has ended by itself after that.
+   * @throws BrokerError, which a later attempt may not meet; any other error is for good
+   */
+  readonly connect: (lost: (error: Error) => void, signal: AbortSignal) => Promise<Connection>;
+  /** Undefined: what is lost stays lost. */
+  readonly backOff: BackOff | undefined;
+  readonly log: Logger;
+  /** Told when the connection is there, each time. */
+  readonly onUp: (connection: Connection) => void;
+  /** Told when it has ended. `isOver`: for good. */
+  readonly onDown: (error: Error, isOver: boolean) => void;
+}
+
+/**
+ * One end of an agent's way to a broker: a connection that is made again whenever it ends, with pauses that
+ * grow and differ, so that a thousand agents do not come back all at once.
+ *
+ * It says so once when the broker is away and once when it is back, not at each attempt.
+ */
+export class Link<Connection> {
+  readonly #options: LinkOptions<Connection>;
+  readonly #over = new AbortController();
+  #connection: Connection | undefined;
+  #failure: Error | undefined;
+  #pauseMs = 0;
+  #upAt = 0;
+
+  constructor(options: LinkOptions<Connection>) {
+    this.#options = options;
+  }
+
+  /** The connection, while there is one. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  /** Why there will be no connection any more. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when the connection is there for the first time. @throws what `connect` threw if that is for good */
+  async start(signal: AbortSignal): Promise<void> {
+    const given = AbortSignal.any([signal, this.#over.signal]);
+    await this.#establish(given, undefined);
+  }
+
+  /** No connection is made any more. The one that is there is the caller's to end. */
+  stop(): void {
+    this.#over.abort(new BrokerError("BROKER_CLOSED", "Stopped"));
+  }
+
+  async #establish(signal: AbortSignal, lost: Error | undefined): Promise<void> {
+    const { name, connect, backOff, log, onUp } = this.#options;
+    const awaySince = performance.now();
+    let last = lost;
+    for (let attempt = 1; ; attempt++) {
+      if (last) await this.#pause(last, attempt, signal);
+      try {
+        let isLost: Error | undefined;
+        let isUp = false;
+        const connection = await connect((error) => {
+          if (isUp) this.#lost(error);
+          else isLost = error;
+        }, signal);
+        if (isLost) throw isLost;
+        isUp = true;
+        this.#connection = connection;
+        this.#upAt = performance.now();
+        if (last) log.info(`${name} is back after ${((this.#upAt - awaySince) / 1000).toFixed(1)} s`);
+        onUp(connection);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof BrokerError) || !backOff || attempt >= backOff.attempts) throw error;
+        if (!last) log.warn(`${error.message}; trying again until it is there`);
+        else log.debug(`attempt ${attempt}: ${error.message}`);
+        last = error;
+      }
+    }
+  }
+
+  /** The pause grows as long as connections do not outlast it. */
+  async #pause(last: Error, attempt: number, signal: AbortSignal): Promise<void> {
+    const { initialMs, maxMs, multiplier } = this.#options.backOff ?? defaultBackOff;
+    if (attempt === 1 && performance.now() - this.#upAt > Math.max(2 * this.#pauseMs, 1000))
+      this.#pauseMs = 0;
+    this.#pauseMs = this.#pauseMs === 0 ? initialMs : Math.min(maxMs, this.#pauseMs * multiplier);
+    this.#options.log.debug(`${last.message}: next attempt within ${(this.#pauseMs / 1000).toFixed(1)} s`, 2);
+    await sleep(this.#pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {
+      signal.throwIfAborted();
+    });
+  }
+
+  #lost(error: Error): void {
+    this.#connection = undefined;
+    if (this.#over.signal.aborted) return;
+    const { name, backOff, log, onDown } = this.#options;
+    if (!backOff) {
+      this.#end(error);
+      return;
+    }
+    log.warn(`${name}: ${error.message}; connecting again until it is there`);
+    onDown(error, false);
+    this.#establish(this.#over.signal, error).catch((failure: unknown) => this.#end(failure as Error));
+  }
+
+  #end(error: Error): void {
+    if (this.#over.signal.aborted) return;
+    this.#failure = error;
+    this.#options.onDown(error, true);
+  }
+}

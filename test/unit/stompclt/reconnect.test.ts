@@ -1,0 +1,244 @@
+import { Message, type BrokerError } from "@spoolwire/message";
+import { createLogger } from "@spoolwire/program";
+import { formatUri } from "@spoolwire/stomp";
+import { StompSink, StompSource } from "@spoolwire/stompclt";
+import { defaultBackOff, type BrokerOptions } from "@spoolwire/transfer";
+import { afterEach, describe, expect, test } from "vitest";
+import { frame, receipt, startStompServer, type Peer, type StompServer } from "../../helpers/stomp-server.js";
+
+let server: StompServer | undefined;
+afterEach(async () => {
+  const last = server;
+  server = undefined;
+  await last?.stop();
+});
+
+const never = new AbortController().signal;
+
+/** What a side is told: the n-th client is answered by the n-th script, and by the last one after that. */
+async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<BrokerOptions> {
+  let count = 0;
+  server = await startStompServer(async (peer) => {
+    const script = scripts[Math.min(count++, scripts.length - 1)]!;
+    await peer.login();
+    await script(peer);
+  });
+  return {
+    uri: formatUri(server.uri),
+    credential: { scheme: "none" },
+    connect: {},
+    type: undefined,
+    reliable: true,
+    heartBeat: undefined,
+    backOff: { ...defaultBackOff, initialMs: 1, maxMs: 20 },
+    timeoutConnect: 10,
+    timeoutDisconnect: 0.2,
+    log: createLogger("test", 0, () => undefined),
+  };
+}
+
+const message = (body: string) => new Message({ header: { destination: "/queue/a" }, body });
+
+/** Until the end of the connection shows, there may be room. Resolves when there is room again. */
+async function sendUntilHeldBack(sink: StompSink, settle: () => void): Promise<void> {
+  for (;;) {
+    const room = sink.send(message("x"), settle);
+    if (room) return await room;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+describe("a reliable sink", () => {
+  /** Send these, and wait until all are settled; returns how, in the order of sending. */
+  async function send(options: BrokerOptions, bodies: string[]): Promise<(string | undefined)[]> {
+    const sink = new StompSink(options);
+    await sink.start(never);
+    const settled = bodies.map(
+      (body) =>
+        new Promise<string | undefined>((resolve) => {
+          void sink.send(message(body), (error) => resolve((error as BrokerError | undefined)?.code));
+        }),
+    );
+    const outcomes = await Promise.all(settled);
+    await sink.stop().catch(() => undefined);
+    return outcomes;
+  }
+
+  const confirmAll = (bodies: string[]) => async (peer: Peer) => {
+    for await (const { command, headers, body } of peer.frames()) {
+      if (command === "SEND") bodies.push(body);
+      peer.send(receipt(headers.receipt));
+    }
+  };
+
+  test("sends again, in order, what was not confirmed when the connection ended", async () => {
+    const bodies: string[] = [];
+    const options = await brokerOf(async (peer) => {
+      for await (const { headers, body } of peer.frames()) {
+        if (body === "2") peer.send(receipt(headers.receipt));
+        if (body === "4") peer.socket.destroy();
+      }
+    }, confirmAll(bodies));
+    expect(await send(options, ["1", "2", "3", "4"])).toEqual([undefined, undefined, undefined, undefined]);
+    expect(bodies).toEqual(["1", "3", "4"]);
+  });
+
+  test("keeps what comes while the broker is away, and asks to wait", async () => {
+    const bodies: string[] = [];
+    const options = await brokerOf(async (peer) => {
+      await peer.take("SEND");
+      peer.socket.destroy();
+    }, confirmAll(bodies));
+    const sink = new StompSink(options);
+    await sink.start(never);
+    let confirmed = 0;
+    const settle = () => void confirmed++;
+    void sink.send(message("1"), settle);
+    await sendUntilHeldBack(sink, settle);
+    void sink.send(message("last"), settle);
+    await expect.poll(() => bodies.at(-1)).toBe("last");
+    expect(bodies[0]).toBe("1");
+    await expect.poll(() => confirmed).toBe(bodies.length);
+    await sink.stop();
+  });
+
+  test("finds out which message the broker ends the connection for, and sends the others", async () => {
+    const bodies: string[] = [];
+    const options = await brokerOf(async (peer) => {
+      for await (const { command, headers, body } of peer.frames()) {
+        if (body === "poison") {
+          peer.socket.end(frame("ERROR", { message: "not this one" }));
+          return;
+        }
+        if (command === "SEND") bodies.push(body);
+        peer.send(receipt(headers.receipt));
+      }
+    });
+    expect(await send(options, ["1", "2", "poison", "3", "4"])).toEqual([
+      undefined,
+      undefined,
+      "MESSAGE_NOT_SENDABLE",
+      undefined,
+      undefined,
+    ]);
+    expect([...new Set(bodies)].sort()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("without a back-off fails all that is not confirmed, and stays failed", async () => {
+    const options = await brokerOf(async (peer) => {
+      await peer.take("SEND");
+      peer.socket.destroy();
+    });
+    expect(await send({ ...options, backOff: undefined }, ["1", "2"])).toEqual([
+      "BROKER_CLOSED",
+      "BROKER_CLOSED",
+    ]);
+  });
+
+  test("that is stopped while the broker is away settles what it has, with an error", async () => {
+    const options = await brokerOf(async (peer) => {
+      await peer.take("SEND");
+      await server?.stop().catch(() => undefined);
+    });
+    const sink = new StompSink({
+      ...options,
+      backOff: { ...options.backOff!, initialMs: 60_000, maxMs: 60_000 },
+    });
+    await sink.start(never);
+    const outcome = new Promise((resolve) => void sink.send(message("1"), resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sink.stop();
+    expect(await outcome).toMatchObject({ code: "BROKER_CLOSED" });
+  });
+});
+
+test("a sink that is not reliable holds back what it has while the broker is away", async () => {
+  const bodies: string[] = [];
+  const options = await brokerOf(
+    async (peer) => {
+      await peer.take("SEND");
+      peer.socket.destroy();
+    },
+    async (peer) => {
+      for await (const { command, body } of peer.frames()) if (command === "SEND") bodies.push(body);
+    },
+  );
+  const sink = new StompSink({ ...options, reliable: false });
+  await sink.start(never);
+  void sink.send(message("gone"), () => undefined);
+  await sendUntilHeldBack(sink, () => undefined);
+  void sink.send(message("last"), () => undefined);
+  await expect.poll(() => bodies.at(-1)).toBe("last");
+  await sink.stop();
+});
+
+describe("a source", () => {
+  const subscriptions = [{ destination: "/queue/a" }, { destination: "/queue/b" }];
+  const delivery = (id: string, body: string) =>
+    frame("MESSAGE", { destination: "/queue/a", "message-id": id, subscription: "0", ack: id }, body);
+
+  test("subscribes again, drops what waited, and acknowledges only what the connection has sent", async () => {
+    const acks: string[] = [];
+    const subscribe = async (peer: Peer) => {
+      for (const { destination } of subscriptions) {
+        const { headers } = await peer.take("SUBSCRIBE");
+        expect(headers.destination).toBe(destination);
+        peer.send(receipt(headers.receipt));
+      }
+    };
+    const options = await brokerOf(
+      async (peer) => {
+        await subscribe(peer);
+        peer.send(delivery("a1", "1") + delivery("a2", "2"));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        peer.socket.destroy();
+      },
+      async (peer) => {
+        await subscribe(peer);
+        peer.send(delivery("b1", "1") + delivery("b2", "2"));
+        for await (const { command, headers } of peer.frames()) {
+          if (command === "ACK") acks.push(headers.id ?? "");
+          if (headers.receipt) peer.send(receipt(headers.receipt));
+        }
+      },
+    );
+    const source = new StompSource({ ...options, subscriptions, prefetch: undefined });
+    await source.start(never);
+    const next = async () => {
+      for (;;) {
+        const arrival = await source.next(1000);
+        if (arrival.kind === "message") return { body: String(arrival.message.body), ticket: arrival.ticket };
+      }
+    };
+    const first = await next();
+    expect(first.body).toBe("1");
+    await expect.poll(() => server!.clients).toBe(2);
+    source.ack(first.ticket);
+    const again = await next();
+    expect(again.body).toBe("1");
+    source.ack(again.ticket);
+    expect((await next()).body).toBe("2");
+    await source.stop();
+    expect(acks).toEqual(["b1"]);
+  });
+
+  test("whose subscription is refused tries again, on a new connection", async () => {
+    let refused = 0;
+    const options = await brokerOf(async (peer) => {
+      const { headers } = await peer.take("SUBSCRIBE");
+      if (++refused < 3) {
+        peer.socket.end(frame("ERROR", { message: "no such queue", "receipt-id": headers.receipt ?? "" }));
+        return;
+      }
+      peer.send(receipt(headers.receipt));
+      const second = await peer.take("SUBSCRIBE");
+      peer.send(receipt(second.headers.receipt) + delivery("1", "at last"));
+      for await (const { headers } of peer.frames()) if (headers.receipt) peer.send(receipt(headers.receipt));
+    });
+    const source = new StompSource({ ...options, subscriptions, prefetch: undefined });
+    await source.start(never);
+    const arrival = await source.next(5000);
+    expect(arrival.kind === "message" && String(arrival.message.body)).toBe("at last");
+    await source.stop();
+  });
+});

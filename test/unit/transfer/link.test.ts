@@ -1,0 +1,127 @@
+import { BrokerError } from "@spoolwire/message";
+import { ConfigError, createLogger } from "@spoolwire/program";
+import { Link, type BackOff } from "@spoolwire/transfer";
+import { beforeEach, describe, expect, test } from "vitest";
+
+const never = new AbortController().signal;
+const away = () => new BrokerError("BROKER_CONNECT", "Cannot connect to b");
+const quick: BackOff = { initialMs: 1, maxMs: 8, multiplier: 2, attempts: Infinity };
+
+let logged: string[];
+let events: string[];
+beforeEach(() => {
+  logged = [];
+  events = [];
+});
+
+/** A link to a far end that does what the attempts say: a connection by its name, or an error. */
+function linkTo(attempts: (string | Error)[], backOff?: BackOff) {
+  let lose: (error: Error) => void = () => undefined;
+  let count = 0;
+  const link = new Link<string>({
+    name: "broker b",
+    connect: async (lost) => {
+      count++;
+      const attempt = attempts.shift();
+      lose = lost;
+      if (typeof attempt === "string") return await Promise.resolve(attempt);
+      throw attempt ?? away();
+    },
+    backOff,
+    log: createLogger("test", 0, (line) => logged.push(line)),
+    onUp: (connection) => events.push(`up ${connection}`),
+    onDown: (error, isOver) => events.push(`${isOver ? "over" : "down"} ${error.message}`),
+  });
+  return { link, lose: (error: Error) => lose(error), count: () => count };
+}
+
+describe("without a back-off", () => {
+  test("the first failure is the last", async () => {
+    const { link, count } = linkTo([away(), "1"]);
+    await expect(link.start(never)).rejects.toThrow("Cannot connect to b");
+    expect(count()).toBe(1);
+    expect(logged).toEqual([]);
+  });
+
+  test("what is lost is over, and says why", async () => {
+    const { link, lose } = linkTo(["1", "2"]);
+    await link.start(never);
+    expect(link.connection).toBe("1");
+    lose(away());
+    expect(events).toEqual(["up 1", "over Cannot connect to b"]);
+    expect(link.connection).toBeUndefined();
+    expect(link.failure).toMatchObject({ code: "BROKER_CONNECT" });
+  });
+});
+
+describe("with a back-off", () => {
+  test("a broker that is away is tried until it is there, and spoken of twice", async () => {
+    const { link, count } = linkTo([...Array.from({ length: 9 }, away), "1"], quick);
+    await link.start(never);
+    expect(count()).toBe(10);
+    expect(events).toEqual(["up 1"]);
+    expect(logged).toEqual([
+      "test: warning: Cannot connect to b; trying again until it is there\n",
+      expect.stringMatching(/^test: broker b is back after \d+\.\d s\n$/),
+    ]);
+  });
+
+  test("a connection that ends is made again, as often as it ends", async () => {
+    const { link, lose } = linkTo(["1", "2", away(), "3"], quick);
+    await link.start(never);
+    for (const next of ["2", "3"]) {
+      lose(new BrokerError("BROKER_CLOSED", `before ${next}`));
+      expect(link.connection).toBeUndefined();
+      await expect.poll(() => link.connection).toBe(next);
+    }
+    expect(events).toEqual(["up 1", "down before 2", "up 2", "down before 3", "up 3"]);
+    link.stop();
+  });
+
+  test("so many attempts are enough if they are counted", async () => {
+    const { link, count } = linkTo([], { ...quick, attempts: 3 });
+    await expect(link.start(never)).rejects.toThrow("Cannot connect to b");
+    expect(count()).toBe(3);
+    const lost = linkTo(["1"], { ...quick, attempts: 3 });
+    await lost.link.start(never);
+    lost.lose(away());
+    await expect.poll(() => lost.link.failure).toMatchObject({ code: "BROKER_CONNECT" });
+    expect(lost.count()).toBe(4);
+    expect(events).toEqual(["up 1", "down Cannot connect to b", "over Cannot connect to b"]);
+  });
+
+  test("what no attempt can cure is told at once", async () => {
+    const { link, count } = linkTo([new ConfigError("no such thing")], quick);
+    await expect(link.start(never)).rejects.toThrow("no such thing");
+    expect(count()).toBe(1);
+  });
+
+  test("the signal ends it, and so does stop, in the middle of a pause", async () => {
+    const controller = new AbortController();
+    const slow = { ...quick, initialMs: 60_000, maxMs: 60_000 };
+    const { link } = linkTo([], slow);
+    const started = link.start(controller.signal);
+    setTimeout(() => controller.abort(new Error("enough")), 20);
+    await expect(started).rejects.toThrow("enough");
+
+    const other = linkTo(["1"], slow);
+    await other.link.start(never);
+    other.lose(away());
+    other.link.stop();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(events).toEqual(["up 1", "down Cannot connect to b"]);
+    expect(other.link.failure).toBeUndefined();
+  });
+
+  test("pauses grow to their limit, each by chance between a half and the whole", async () => {
+    const { link } = linkTo([...Array.from({ length: 7 }, away), "1"], {
+      ...quick,
+      initialMs: 16,
+      maxMs: 64,
+    });
+    const started = performance.now();
+    await link.start(never);
+    // 16 + 32 + 5 x 64, half of it at least.
+    expect(performance.now() - started).toBeGreaterThan(368 / 2 - 10);
+  });
+});
