@@ -78,9 +78,9 @@ onEachBroker((broker) => {
         expect(stderr.match(/is back after/g)).toHaveLength(RESTARTS);
       }
       // What is repeated is not ours to bound: a broker that is killed may have forgotten acknowledgements that it
-    // had taken (RabbitMQ has, 230 of 3000).
-    expect(ledger.report()).toMatchObject({ accepted: MESSAGES, lost: 0, unknown: 0, damaged: 0 });
-    removeDirectory(directory);
+      // had taken (RabbitMQ has, 230 of 3000).
+      expect(ledger.report()).toMatchObject({ accepted: MESSAGES, lost: 0, unknown: 0, damaged: 0 });
+      removeDirectory(directory);
     },
   );
 });
