@@ -3,7 +3,7 @@
 // themselves run in this process, so that the start of a process is not measured, and share it on the whole way.
 import { join } from "node:path";
 import { Message, openMessageQueue } from "@spoolwire/message";
-import { createLogger, parseCredential } from "@spoolwire/program";
+import { createLogger } from "@spoolwire/program";
 import { encodeFrame, toFrame } from "@spoolwire/stomp";
 import { StompSink, StompSource } from "@spoolwire/stompclt";
 import { QueueSink, QueueSource, Transfer, type BrokerOptions } from "@spoolwire/transfer";
@@ -78,12 +78,14 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
   const target = queue("c");
   const options: BrokerOptions = {
     uri: broker.uri,
-    credential: parseCredential(broker.auth),
+    credential: { scheme: "plain", name: broker.user, pass: broker.password },
     connect: {},
     type: undefined,
     reliable: window > 0,
     heartBeat: undefined,
     backOff: undefined,
+    mayReconnect: false,
+    x509: undefined,
     timeoutConnect: 10,
     timeoutDisconnect: 10,
     log,

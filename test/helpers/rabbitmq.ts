@@ -15,12 +15,15 @@ import {
   temporaryDirectory,
   user,
 } from "./broker.js";
+import type { Certificates } from "./certificates.js";
 import { RABBITMQ } from "./requirements.js";
 
 /** RabbitMQ speaks AMQP 0-9-1 and 1.0 beside STOMP, and can be told to misbehave. */
 export interface RabbitMq extends TestBroker {
   /** The port for AMQP 0-9-1 and AMQP 1.0. */
   readonly amqpPort: number;
+  /** Its STOMP port with TLS, if it was given certificates. */
+  readonly tlsPort: number | undefined;
   /**
    * Run rabbitmqctl against this instance and return what it prints; half a second a call.
    * Faults on demand: `set_vm_memory_high_watermark 0.000001` blocks senders, `stop_app` closes without an ERROR.
@@ -28,13 +31,30 @@ export interface RabbitMq extends TestBroker {
   ctl(...args: string[]): Promise<string>;
 }
 
-/** Start a RabbitMQ with STOMP and AMQP 1.0. Its only account is the tests'; there is no guest. */
-export async function startRabbitMq(): Promise<RabbitMq> {
+/**
+ * Start a RabbitMQ with STOMP and AMQP 1.0. Its only account is the tests'; there is no guest. With certificates
+ * it speaks TLS too, and who has a certificate of theirs with the account's name need not log in.
+ */
+export async function startRabbitMq(certificates?: Certificates): Promise<RabbitMq> {
   const directory = temporaryDirectory("rabbitmq");
   const port = await freePort();
   const amqpPort = await freePort();
   const epmdPort = await freePort();
-  const env = configure(directory, { port, amqpPort, epmdPort, nodePort: await freePort() });
+  const tlsPort = certificates && (await freePort());
+  const tls =
+    certificates && tlsPort !== undefined
+      ? [
+          `stomp.listeners.ssl.1 = 127.0.0.1:${tlsPort}`,
+          `ssl_options.cacertfile = ${certificates.ca}`,
+          `ssl_options.certfile = ${certificates.server.cert}`,
+          `ssl_options.keyfile = ${certificates.server.key}`,
+          "ssl_options.verify = verify_peer",
+          "ssl_options.fail_if_no_peer_cert = false",
+          "ssl_cert_login_from = common_name",
+          "stomp.ssl_cert_login = true",
+        ]
+      : [];
+  const env = configure(directory, { port, amqpPort, epmdPort, nodePort: await freePort() }, tls);
   let epmd: Child | undefined;
   const launch = async () => {
     epmd ??= await startChild({
@@ -61,13 +81,14 @@ export async function startRabbitMq(): Promise<RabbitMq> {
     endWithUs(done.child);
     return (await done).stdout;
   };
-  return { ...broker, amqpPort, ctl };
+  return { ...broker, amqpPort, tlsPort, ctl };
 }
 
 /** Write the configuration. Returns the environment of everything that belongs to the instance. */
 function configure(
   directory: string,
   ports: { port: number; amqpPort: number; epmdPort: number; nodePort: number },
+  more: readonly string[],
 ): Record<string, string> {
   const path = (name: string) => join(directory, name);
   mkdirSync(path("home"));
@@ -81,6 +102,7 @@ function configure(
     // What it would derive from the machine, which may be full.
     "disk_free_limit.absolute = 50MB",
     "vm_memory_high_watermark.absolute = 1GB",
+    ...more,
   ];
   writeFileSync(path("rabbitmq.conf"), `${settings.join("\n")}\n`);
   return {

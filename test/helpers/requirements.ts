@@ -54,6 +54,12 @@ export const requirements: readonly Requirement[] = [
     debian: ["e2fsprogs", "xfsprogs", "mount"],
   },
   {
+    name: "openssl",
+    why: "TLS with certificates of the tests' own",
+    present: () => onPath("openssl") !== undefined,
+    debian: ["openssl"],
+  },
+  {
     name: "perl",
     why: "files as the original programs read and write them",
     // Debian's perl-base alone has the program but not the standard modules.

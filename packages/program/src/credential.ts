@@ -1,36 +1,74 @@
 import { readFileSync } from "node:fs";
 import { ConfigError } from "./errors.js";
-import { parseProperties } from "./properties.js";
+import { parseProperties, type Properties } from "./properties.js";
 
 /** How to log in. */
 export type Credential =
-  { readonly scheme: "none" } | { readonly scheme: "plain"; readonly name: string; readonly pass: string };
+  | { readonly scheme: "none" }
+  | { readonly scheme: "plain"; readonly name: string; readonly pass: string }
+  | X509;
+
+/** A certificate of one's own, or whom to trust, or both; all of them paths of PEM files. */
+export interface X509 {
+  readonly scheme: "x509";
+  readonly cert?: string;
+  /** May be in the same file as the certificate. */
+  readonly key?: string;
+  /** A file, or a directory of files. */
+  readonly ca?: string;
+  /** Of the key. */
+  readonly pass?: string;
+}
+
+const keys = { none: [], plain: ["name", "pass"], x509: ["cert", "key", "ca", "pass"] } as const;
 
 /**
- * Read a credential string: `none`, `plain name=N pass=P`, or `file=PATH` for a file that holds one of
- * these, so that no secret shows in the process list. Values may be %XX-encoded.
+ * Read a credential string: `none`, `plain name=N pass=P`, `x509 cert=F key=F ca=F pass=P`, or `file=PATH` for
+ * a file that holds one of these, so that no secret shows in the process list. Values may be %XX-encoded. What
+ * x509 is not given comes from X509_USER_CERT, X509_USER_KEY, X509_CERT_FILE or X509_CERT_DIR.
  * Counterpart: Authen::Credential->parse().
  * @throws ConfigError, which never shows a secret; the file's own error if it cannot be read
  */
-export function parseCredential(text: string): Credential {
+export function parseCredential(
+  text: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Credential {
   if (text.startsWith("file=")) {
     const inFile = readFileSync(text.slice("file=".length), "utf8").trim();
     if (inFile.startsWith("file="))
       throw new ConfigError("Expected a credential in the file, got another file=");
-    return parseCredential(inFile);
+    return parseCredential(inFile, environment);
   }
   const [scheme = "", ...rest] = text.trim().split(/[\s,]+/);
-  if (scheme !== "none" && scheme !== "plain") {
-    throw new ConfigError("Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`");
+  if (scheme !== "none" && scheme !== "plain" && scheme !== "x509") {
+    throw new ConfigError(
+      "Expected a credential as `none`, `plain name=N pass=P`, `x509 cert=F key=F ca=F` or `file=PATH`",
+    );
   }
   const properties = parseProperties(rest.join(" "), `the ${scheme} credential`);
-  const known = scheme === "plain" ? ["name", "pass"] : [];
+  const known: readonly string[] = keys[scheme];
   const unknown = Object.keys(properties).find((key) => !known.includes(key));
   if (unknown !== undefined) throw new ConfigError(`Unknown key ${unknown} in the ${scheme} credential`);
   if (scheme === "none") return { scheme };
+  if (scheme === "x509") return x509(properties, environment);
   const { name, pass } = properties;
   if (name === undefined || pass === undefined) {
     throw new ConfigError("Expected a plain credential to have name= and pass=");
   }
   return { scheme, name, pass };
+}
+
+function x509(properties: Properties, environment: Readonly<Record<string, string | undefined>>): X509 {
+  const cert = properties.cert ?? environment.X509_USER_CERT;
+  const key = properties.key ?? environment.X509_USER_KEY ?? cert;
+  const ca = properties.ca ?? environment.X509_CERT_FILE ?? environment.X509_CERT_DIR;
+  if (cert === undefined && ca === undefined) {
+    throw new ConfigError("Expected an x509 credential to have cert= or ca=, or X509_USER_CERT to be set");
+  }
+  return {
+    scheme: "x509",
+    ...(cert !== undefined && { cert, key: key ?? cert }),
+    ...(ca !== undefined && { ca }),
+    ...(properties.pass !== undefined && { pass: properties.pass }),
+  };
 }

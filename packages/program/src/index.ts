@@ -1,4 +1,4 @@
-export { parseCredential, type Credential } from "./credential.js";
+export { parseCredential, type Credential, type X509 } from "./credential.js";
 export { ConfigError } from "./errors.js";
 export { ExitStatus, exitStatusOf } from "./exit.js";
 export { createLogger, type Logger } from "./log.js";

@@ -1,4 +1,5 @@
 import net from "node:net";
+import tls from "node:tls";
 import { BrokerError, MessageError, type Header } from "@spoolwire/message";
 import { protocolError, quote } from "./errors.js";
 import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
@@ -7,8 +8,22 @@ import type { FrameLimits } from "./parser.js";
 import { formatUri, type BrokerUri } from "./uri.js";
 import { Wire } from "./wire.js";
 
+/** What TLS needs besides what the system has: certificates and keys as PEM text. */
+export interface TlsOptions {
+  /** Whom to trust to vouch for the broker (default: whom Node trusts). */
+  readonly ca?: readonly string[];
+  /** Our own certificate, and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+  readonly passphrase?: string;
+}
+
 export interface ConnectionOptions {
   readonly uri: BrokerUri;
+  /** Connect to this address instead of looking up the URI's host. */
+  readonly address?: string;
+  /** For ssl:// and stomp+ssl://. The broker's certificate must be valid for the URI's host. */
+  readonly tls?: TlsOptions;
   readonly login?: string;
   readonly passcode?: string;
   /** More headers for CONNECT, such as `host` or `client-id`; `accept-version` narrows the versions. */
@@ -60,15 +75,10 @@ export class StompConnection {
    * Connect, log in and agree on a version. A broker that closes without an answer is asked again, three
    * times in all: ActiveMQ forgets the ERROR for a wrong password once in a hundred times.
    * @throws BrokerError BROKER_CONNECT, BROKER_AUTH, BROKER_REJECTED, BROKER_TIMEOUT, BROKER_PROTOCOL;
-   * MessageError MESSAGE_NOT_SENDABLE for a header that CONNECT cannot hold; TypeError for a URI with TLS
+   * MessageError MESSAGE_NOT_SENDABLE for a header that CONNECT cannot hold
    */
   static async open(options: ConnectionOptions): Promise<StompConnection> {
     const { uri, timeoutMs = 60_000, signal } = options;
-    if (uri.scheme === "ssl" || uri.scheme === "stomp+ssl") {
-      throw new TypeError(
-        `Expected a URI with tcp:// or stomp://, got ${formatUri(uri)}: TLS is not there yet`,
-      );
-    }
     const until = performance.now() + timeoutMs;
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
@@ -84,8 +94,8 @@ export class StompConnection {
 
   /** @throws BrokerError BROKER_CLOSED if the broker closed without an answer */
   static async #attempt(options: ConnectionOptions, until: number): Promise<StompConnection> {
-    const { uri, timeoutMs = 60_000, signal } = options;
-    const socket = net.connect({ host: uri.host, port: uri.port });
+    const { timeoutMs = 60_000, signal } = options;
+    const socket = connectSocket(options);
     return await new Promise<StompConnection>((resolve, reject) => {
       const done = (error?: Error) => {
         clearTimeout(timer);
@@ -300,6 +310,21 @@ export class StompConnection {
     if (!this.#connected) this.#options.onClosed?.(this.#closing ? undefined : error);
     this.#end();
   }
+}
+
+function connectSocket({ uri, address = uri.host, tls: secure = {} }: ConnectionOptions): net.Socket {
+  const where = { host: address, port: uri.port };
+  if (uri.scheme !== "ssl" && uri.scheme !== "stomp+ssl") return net.connect(where);
+  const { ca, ...own } = secure;
+  return tls.connect({
+    ...where,
+    ...own,
+    ...(ca && { ca: [...ca] }),
+    // What is written before the broker's certificate is checked waits until then.
+    ...(net.isIP(uri.host) === 0 && { servername: uri.host }),
+    // The name that was asked for, and not the address that was found.
+    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(uri.host, certificate),
+  });
 }
 
 /** As `setTimeout`, which takes what is longer than 24 days for nothing. */

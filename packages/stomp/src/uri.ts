@@ -31,3 +31,68 @@ export function parseUri(uri: string): BrokerUri {
 export function formatUri({ scheme, host, port }: BrokerUri): string {
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
+
+/** The brokers that a URI stands for, and how to go about them. */
+export interface BrokerList {
+  /** At least one. */
+  readonly brokers: readonly BrokerUri[];
+  /** Try them in an order by chance, so that clients spread. */
+  readonly randomize: boolean;
+  /** How to wait between attempts, if the URI is one that says so: a failover list. */
+  readonly failover?: {
+    readonly initialMs: number;
+    readonly maxMs: number;
+    readonly multiplier: number;
+    readonly attempts: number;
+  };
+}
+
+const FAILOVER = /^failover:(?:\/\/)?(?:\(([^()]*)\)|([^()?]*))(?:\?(.*))?$/;
+const failoverOptions = {
+  randomize: "true",
+  initialReconnectDelay: "10",
+  maxReconnectDelay: "30000",
+  backOffMultiplier: "2",
+  useExponentialBackOff: "true",
+  maxReconnectAttempts: "0",
+};
+
+/**
+ * Read a URI that may stand for several brokers: one as in `parseUri`, or `failover:(URI,URI)?OPTION=VALUE&…`
+ * as ActiveMQ has it (milliseconds; maxReconnectAttempts 0: for ever), with or without the parentheses and `//`.
+ * @throws TypeError that says what was expected and what came
+ */
+export function parseBrokers(uri: string): BrokerList {
+  if (!uri.startsWith("failover:")) return { brokers: [parseUri(uri)], randomize: true };
+  const [, inParentheses, bare, query = ""] = FAILOVER.exec(uri) ?? [];
+  const list = (inParentheses ?? bare ?? "").split(",").filter((each) => each.trim() !== "");
+  if (list.length === 0) throw new TypeError("Expected a failover URI as failover:(URI,URI)?OPTION=VALUE");
+  const given = { ...failoverOptions };
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!Object.hasOwn(given, name)) {
+      const known = Object.keys(failoverOptions).join(", ");
+      throw new TypeError(`Expected a failover option ${known}, got ${JSON.stringify(name)}`);
+    }
+    given[name as keyof typeof given] = value;
+  }
+  const number = (name: keyof typeof given, least: number) => {
+    const value = /^\d+(\.\d+)?$/.test(given[name]) ? Number(given[name]) : NaN;
+    if (value >= least) return value;
+    throw new TypeError(`Expected ${name} to be a number >= ${least}, got ${JSON.stringify(given[name])}`);
+  };
+  const flag = (name: keyof typeof given) => {
+    if (given[name] === "true" || given[name] === "false") return given[name] === "true";
+    throw new TypeError(`Expected ${name} to be true or false, got ${JSON.stringify(given[name])}`);
+  };
+  const multiplier = number("backOffMultiplier", 1);
+  return {
+    brokers: list.map((each) => parseUri(each.trim())),
+    randomize: flag("randomize"),
+    failover: {
+      initialMs: number("initialReconnectDelay", 0),
+      maxMs: number("maxReconnectDelay", 0),
+      multiplier: flag("useExponentialBackOff") ? multiplier : 1,
+      attempts: number("maxReconnectAttempts", 0) || Infinity,
+    },
+  };
+}

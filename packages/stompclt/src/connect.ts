@@ -1,35 +1,56 @@
-import { ConfigError } from "@spoolwire/program";
-import { parseUri, StompConnection, type BrokerUri, type ConnectionOptions } from "@spoolwire/stomp";
-import type { BrokerOptions } from "@spoolwire/transfer";
+import { lookup } from "node:dns/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import { BrokerError } from "@spoolwire/message";
+import { ConfigError, type X509 } from "@spoolwire/program";
+import {
+  parseBrokers,
+  StompConnection,
+  type BrokerList,
+  type BrokerUri,
+  type ConnectionOptions,
+  type TlsOptions,
+} from "@spoolwire/stomp";
+import type { BackOff, BrokerOptions } from "@spoolwire/transfer";
 import { brokerTypes } from "./broker-type.js";
 
 /** Check what can be checked before there is a connection. @throws ConfigError */
-export function checkBroker(options: BrokerOptions): BrokerUri {
-  let uri: BrokerUri;
-  try {
-    uri = parseUri(options.uri);
-  } catch (error) {
-    throw new ConfigError((error as Error).message, { cause: error });
-  }
-  if (uri.scheme === "ssl" || uri.scheme === "stomp+ssl") {
-    throw new ConfigError(
-      `Expected a broker URI with tcp:// or stomp://, got ${uri.scheme}://: TLS is not there yet`,
-    );
-  }
-  const { type } = options;
+export function checkBroker({ uri, type }: BrokerOptions): BrokerList {
   if (type !== undefined && type !== "UNKNOWN" && !brokerTypes.includes(type)) {
     throw new ConfigError(
       `Expected the broker type to be ${brokerTypes.join(", ")} or UNKNOWN, got "${type}"`,
     );
   }
-  return uri;
+  try {
+    return parseBrokers(uri.startsWith("file:") ? readList(uri.slice("file:".length)) : uri);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ConfigError(error.message, { cause: error });
+  }
+}
+
+/** How often to try: as the URI says, or else as the agent likes. */
+export function backOffOf({ failover }: BrokerList, options: BrokerOptions): BackOff | undefined {
+  return options.mayReconnect ? (failover ?? options.backOff) : undefined;
+}
+
+/** A file with one URI a line, as a failover list. */
+function readList(path: string): string {
+  const lines = readFileSync(path, "utf8").split("\n");
+  const uris = lines.map((line) => line.replace(/#.*/, "").trim()).filter((line) => line !== "");
+  if (uris.length === 0) throw new ConfigError(`Expected ${path} to have a broker URI a line, got none`);
+  return uris.length === 1 ? (uris[0] ?? "") : `failover:(${uris.join(",")})`;
 }
 
 type Handlers = Required<Pick<ConnectionOptions, "onClosed">> & Pick<ConnectionOptions, "onMessage">;
 
-/** Connect one side of the agent. @throws BrokerError */
+/**
+ * Connect one side of the agent: to the first that answers of all brokers and all their addresses.
+ * @throws BrokerError of the last that was tried; a file's own error if a certificate cannot be read
+ */
 export async function connect(
-  uri: BrokerUri,
+  { brokers, randomize }: BrokerList,
   options: BrokerOptions,
   handlers: Handlers,
   signal: AbortSignal,
@@ -37,13 +58,65 @@ export async function connect(
   const { credential, heartBeat } = options;
   // What users call `version` is the header `accept-version`.
   const { version, ...headers } = options.connect;
-  return await StompConnection.open({
-    uri,
+  const common = {
     ...(credential.scheme === "plain" && { login: credential.name, passcode: credential.pass }),
     headers: { ...headers, ...(version !== undefined && { "accept-version": version }) },
     ...(heartBeat && { heartBeat: { sendMs: heartBeat.client * 1000, receiveMs: heartBeat.server * 1000 } }),
+    // Read anew each time: certificates are renewed while agents run.
+    ...(options.x509 && { tls: readTls(options.x509) }),
     timeoutMs: options.timeoutConnect * 1000,
     ...handlers,
     signal,
-  });
+  };
+  let last: unknown;
+  for (const uri of randomize ? shuffled(brokers) : brokers) {
+    for (const address of await addressesOf(uri, randomize)) {
+      try {
+        return await StompConnection.open({ ...common, uri, ...(address !== undefined && { address }) });
+      } catch (error) {
+        if (!(error instanceof BrokerError) || signal.aborted) throw error;
+        if (last) options.log.debug(error.message);
+        last = error;
+      }
+    }
+  }
+  throw last;
+}
+
+/** All addresses of a host; undefined: it is not known, as the attempt to connect will tell. */
+async function addressesOf({ host }: BrokerUri, randomize: boolean): Promise<(string | undefined)[]> {
+  if (isIP(host)) return [host];
+  try {
+    const found = await lookup(host, { all: true, verbatim: true });
+    const addresses = found.map(({ address }) => address);
+    return randomize ? shuffled(addresses) : addresses;
+  } catch {
+    return [undefined];
+  }
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}
+
+function readTls({ cert, key, ca, pass }: X509): TlsOptions {
+  return {
+    ...(cert !== undefined && { cert: readFileSync(cert, "utf8") }),
+    ...(key !== undefined && { key: readFileSync(key, "utf8") }),
+    ...(ca !== undefined && { ca: readAuthorities(ca) }),
+    ...(pass !== undefined && { passphrase: pass }),
+  };
+}
+
+/** A file, or all files of a directory as OpenSSL has them. */
+function readAuthorities(path: string): string[] {
+  const files = statSync(path).isDirectory()
+    ? readdirSync(path)
+        .filter((name) => /\.(pem|crt|\d)$/.test(name))
+        .map((name) => join(path, name))
+    : [path];
+  return files.map((file) => readFileSync(file, "utf8"));
 }

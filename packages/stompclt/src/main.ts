@@ -4,7 +4,7 @@ import { StompSource } from "./stomp-source.js";
 
 /** STOMP, for an agent. */
 export const stomp: Protocol = {
-  schemes: ["stomp", "tcp", "stomp+ssl", "ssl"],
+  schemes: ["stomp", "tcp", "stomp+ssl", "ssl", "failover", "file"],
   openSource: (options) => new StompSource(options),
   openSink: (options) => new StompSink(options),
 };

@@ -1,7 +1,7 @@
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import { toFrame, type Frame, type StompConnection } from "@spoolwire/stomp";
 import { Link, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
-import { checkBroker, connect } from "./connect.js";
+import { backOffOf, checkBroker, connect } from "./connect.js";
 
 /** A message that is not settled yet. */
 interface Pending {
@@ -34,11 +34,12 @@ export class StompSink implements Sink {
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.name = `broker ${options.uri}`;
-    const uri = checkBroker(options);
+    const brokers = checkBroker(options);
     this.#link = new Link({
       name: this.name,
-      connect: (lost, signal) => connect(uri, options, { onClosed: (error) => error && lost(error) }, signal),
-      backOff: options.backOff,
+      connect: (lost, signal) =>
+        connect(brokers, options, { onClosed: (error) => error && lost(error) }, signal),
+      backOff: backOffOf(brokers, options),
       log: options.log,
       onUp: (connection) => this.#resend(connection),
       onDown: (error, isOver) => this.#down(error, isOver),

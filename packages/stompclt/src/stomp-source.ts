@@ -2,14 +2,14 @@ import type { Header } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import {
   toMessage,
-  type BrokerUri,
+  type BrokerList,
   type Frame,
   type ReceivedFrame,
   type StompConnection,
 } from "@spoolwire/stomp";
 import { Link, type Arrival, type BrokerSourceOptions, type Source, type Ticket } from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
-import { checkBroker, connect } from "./connect.js";
+import { backOffOf, checkBroker, connect } from "./connect.js";
 
 /** Above so many messages waiting here, reading stops until half of them are taken. */
 const MOST_WAITING = 2000;
@@ -45,11 +45,11 @@ export class StompSource implements Source {
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
     this.name = `broker ${options.uri}`;
-    const uri = checkBroker(options);
+    const brokers = checkBroker(options);
     this.#link = new Link({
       name: this.name,
-      connect: (lost, signal) => this.#connect(uri, lost, signal),
-      backOff: options.backOff,
+      connect: (lost, signal) => this.#connect(brokers, lost, signal),
+      backOff: backOffOf(brokers, options),
       log: options.log,
       onUp: () => undefined,
       onDown: (_error, isOver) => this.#down(isOver),
@@ -97,12 +97,12 @@ export class StompSource implements Source {
   }
 
   async #connect(
-    uri: BrokerUri,
+    brokers: BrokerList,
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<StompConnection> {
     const connection: StompConnection = await connect(
-      uri,
+      brokers,
       this.#options,
       {
         onMessage: (frame) => this.#arrive(frame, connection),

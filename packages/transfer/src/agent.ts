@@ -8,6 +8,7 @@ import {
   type Logger,
   type OptionValues,
   type Properties,
+  type X509,
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
 import { defaultBackOff, type BackOff } from "./link.js";
@@ -23,7 +24,9 @@ type Values = OptionValues<typeof agentOptions>;
 /** What a broker's side of an agent is told. */
 export interface BrokerOptions {
   readonly uri: string;
-  readonly credential: Credential;
+  readonly credential: Exclude<Credential, X509>;
+  /** For TLS: our certificate and whom we trust, by paths. */
+  readonly x509: X509 | undefined;
   /** More headers or properties of the connection. */
   readonly connect: Properties;
   /** Which broker it is, if the user said so. */
@@ -31,8 +34,10 @@ export interface BrokerOptions {
   readonly reliable: boolean;
   /** What we offer, seconds; undefined: no heart-beats. */
   readonly heartBeat: { readonly client: number; readonly server: number } | undefined;
-  /** How to go about a broker that is away; undefined: the first failure is the last. */
+  /** How to go about a broker that is away, unless its URI says so; undefined: the first failure is the last. */
   readonly backOff: BackOff | undefined;
+  /** False: whatever the URI says. */
+  readonly mayReconnect: boolean;
   /** Seconds. */
   readonly timeoutConnect: number;
   /** Seconds. */
@@ -142,12 +147,18 @@ function brokerSide(
     const known = protocols.flatMap(({ schemes }) => schemes).map((name) => `${name}://`);
     throw new ConfigError(`Expected --${side}-broker-uri to start with ${known.join(", ")}, got "${scheme}"`);
   }
-  const credentials = (values[`${side}-broker-auth`] ?? []).map(parseCredential);
-  if (credentials.length > 1)
-    throw new ConfigError(`Expected one --${side}-broker-auth, got ${credentials.length}`);
+  const credentials = (values[`${side}-broker-auth`] ?? []).map((text) => parseCredential(text));
+  const certificates = credentials.filter((each) => each.scheme === "x509");
+  const others = credentials.filter((each) => each.scheme !== "x509");
+  if (certificates.length > 1 || others.length > 1) {
+    throw new ConfigError(
+      `Expected --${side}-broker-auth at most once with x509 and once with plain or none, got ${credentials.map(({ scheme }) => scheme).join(", ")}`,
+    );
+  }
   const options = {
     uri,
-    credential: credentials[0] ?? { scheme: "none" as const },
+    credential: others[0] ?? { scheme: "none" as const },
+    x509: certificates[0],
     connect: values[`${side}-broker-connect`] ?? {},
     type: values[`${side}-broker-type`],
     reliable: values.reliable ?? false,
@@ -155,6 +166,7 @@ function brokerSide(
       ? { client: values["timeout-client"], server: values["timeout-server"] }
       : undefined,
     backOff: (values.reconnect ?? !endsByItself(values)) ? defaultBackOff : undefined,
+    mayReconnect: values.reconnect !== false,
     timeoutConnect: values["timeout-connect"],
     timeoutDisconnect: values["timeout-disconnect"],
     log,

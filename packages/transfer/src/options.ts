@@ -1,7 +1,8 @@
 import { exactlyOne, requires, type OptionEntry, type Relation } from "@spoolwire/program";
 
-const uri = "where the broker is, as stomp://HOST:PORT";
-const auth = "how to log in: none, `plain name=N pass=P`, or file=PATH that holds it";
+const uri = "where the broker is, as stomp://HOST:PORT, stomp+ssl://HOST:PORT or failover:(URI,URI)";
+const auth =
+  "how to log in: none, `plain name=N pass=P`, `x509 cert=F key=F ca=F`, or file=PATH that holds one of them";
 const connect = "more headers for the connection, such as host=VHOST";
 const type = "which broker it is, if it cannot be guessed: ActiveMQ, Apollo, Artemis, RabbitMQ, Spoolwire";
 const queue =

@@ -14,6 +14,21 @@ describe("parseCredential", () => {
     expect(parseCredential(text)).toEqual(expected);
   });
 
+  test.each<[string, Record<string, string>, object]>([
+    ["x509 cert=c", {}, { cert: "c", key: "c" }],
+    ["x509 cert=c key=k ca=a pass=p%20q", {}, { cert: "c", key: "k", ca: "a", pass: "p q" }],
+    ["x509 ca=a", {}, { ca: "a" }],
+    ["x509", { X509_USER_CERT: "c", X509_CERT_DIR: "d" }, { cert: "c", key: "c", ca: "d" }],
+    [
+      "x509",
+      { X509_USER_CERT: "c", X509_USER_KEY: "k", X509_CERT_FILE: "f" },
+      { cert: "c", key: "k", ca: "f" },
+    ],
+    ["x509 cert=mine", { X509_USER_CERT: "c", X509_USER_KEY: "k" }, { cert: "mine", key: "k" }],
+  ])("reads %j with the environment %j", (text, environment, expected) => {
+    expect(parseCredential(text, environment)).toEqual({ scheme: "x509", ...expected });
+  });
+
   test("reads it from a file, so that no secret is in the process list", () => {
     const directory = mkdtempSync(join(tmpdir(), "spoolwire-credential-"));
     try {
@@ -28,13 +43,18 @@ describe("parseCredential", () => {
   });
 
   test.each([
-    ["", "Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`"],
-    ["basic name=app pass=s3cret", "Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`"],
+    ["", "Expected a credential as `none`, `plain name=N pass=P`, `x509 cert=F key=F ca=F` or `file=PATH`"],
+    [
+      "basic name=app pass=s3cret",
+      "Expected a credential as `none`, `plain name=N pass=P`, `x509 cert=F key=F ca=F` or `file=PATH`",
+    ],
     ["plain name=app", "Expected a plain credential to have name= and pass="],
     ["plain name=app pass=s3cret key=k", "Unknown key key in the plain credential"],
+    ["x509", "Expected an x509 credential to have cert= or ca=, or X509_USER_CERT to be set"],
+    ["x509 cert=c name=n", "Unknown key name in the x509 credential"],
     ["none pass=s3cret", "Unknown key pass in the none credential"],
   ])("refuses %j without showing a secret", (text, message) => {
-    expect(() => parseCredential(text)).toThrow(new ConfigError(message));
+    expect(() => parseCredential(text, {})).toThrow(new ConfigError(message));
   });
 
   test("a file that is not there is the file's own error", () => {

@@ -290,16 +290,6 @@ describe("connecting", () => {
     expect(seen).toBe("");
   });
 
-  test("with TLS is refused before a password goes out without it", async () => {
-    const server = await serve(idle);
-    for (const scheme of ["ssl", "stomp+ssl"] as const) {
-      const error = await failure(open({ ...server.uri, scheme }, { login: "me", passcode: secret }));
-      expect(error).toBeInstanceOf(TypeError);
-      expect(error.message).toMatch(/TLS is not there yet/);
-    }
-    expect(server.clients).toBe(0);
-  });
-
   test("never tells the password, even if the broker does", async () => {
     const answers = [
       frame("ERROR", { message: `Bad password ${secret}` }, `CONNECT\nlogin:me\npasscode:${secret}\n`),

@@ -137,7 +137,7 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "http://127.0.0.1:1"],
-      'Expected --outgoing-broker-uri to start with stomp://, tcp://, stomp+ssl://, ssl://, got "http"',
+      'Expected --outgoing-broker-uri to start with stomp://, tcp://, stomp+ssl://, ssl://, failover://, file://, got "http"',
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "stomp://127.0.0.1"],
@@ -149,7 +149,7 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", uri, "--outgoing-broker-auth", `basic ${secret}`],
-      "Expected a credential as `none`, `plain name=N pass=P` or `file=PATH`",
+      "Expected a credential as `none`, `plain name=N pass=P`, `x509 cert=F key=F ca=F` or `file=PATH`",
     ],
   ])("%j", async (argv, message) => {
     const { status, line } = await refused(argv.map((word) => word.replace("DIR", directory)));

@@ -30,6 +30,8 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
     type: undefined,
     reliable: true,
     heartBeat: undefined,
+    mayReconnect: true,
+    x509: undefined,
     backOff: { ...defaultBackOff, initialMs: 1, maxMs: 20 },
     timeoutConnect: 10,
     timeoutDisconnect: 0.2,
