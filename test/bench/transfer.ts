@@ -99,7 +99,7 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
       const subscriptions = [{ destination }];
       const prefetch = window > 0 ? window : undefined;
       const source = new StompSource({ ...options, subscriptions, prefetch });
-      await new Transfer(source, new QueueSink(target), log, { window, count: size }).run(signal);
+      await new Transfer(source, new QueueSink(target, log), log, { window, count: size }).run(signal);
     },
   });
   if (target.count() !== 2 * size) throw new Error(`${target.count()} messages of ${2 * size} arrived`);

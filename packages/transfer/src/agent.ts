@@ -11,7 +11,7 @@ import {
   type X509,
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
-import { defaultBackOff, type BackOff } from "./link.js";
+import { defaultBackOff, type BackOff } from "./back-off.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
 import { describeReport } from "./report.js";
@@ -121,9 +121,10 @@ function openSource(values: Values, protocols: readonly Protocol[], log: Logger)
 function openSink(values: Values, protocols: readonly Protocol[], log: Logger): Sink {
   const queue = values["outgoing-queue"];
   if (queue) {
-    const options = queueOptions(queue, "--outgoing-queue");
-    const inGroups = options.durability !== undefined && options.durability !== "none";
-    return new QueueSink(open(options, "--outgoing-queue"), { inGroups });
+    // So that what a broker is told to forget is on the disk.
+    const options: MessageQueueOptions = { durability: "full", ...queueOptions(queue, "--outgoing-queue") };
+    const backOff = endsByItself(values) ? undefined : defaultBackOff;
+    return new QueueSink(open(options, "--outgoing-queue"), log, backOff);
   }
   const side = brokerSide("outgoing", values, protocols, log);
   return side.protocol.openSink(side.options);

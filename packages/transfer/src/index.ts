@@ -6,7 +6,8 @@ export {
   type Protocol,
 } from "./agent.js";
 export { TransferError } from "./errors.js";
-export { defaultBackOff, Link, type BackOff, type LinkOptions } from "./link.js";
+export { defaultBackOff, type BackOff } from "./back-off.js";
+export { Link, type LinkOptions } from "./link.js";
 export { agentOptions, agentRelations } from "./options.js";
 export { QueueSink } from "./queue-sink.js";
 export { QueueSource, type QueueSourceOptions } from "./queue-source.js";

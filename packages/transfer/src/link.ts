@@ -1,25 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BrokerError } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
-
-/** How long to wait before a connection is tried again. */
-export interface BackOff {
-  /** The first pause, milliseconds. */
-  readonly initialMs: number;
-  /** The longest pause, milliseconds. */
-  readonly maxMs: number;
-  /** Each pause is so many times the one before. */
-  readonly multiplier: number;
-  /** Give up after so many attempts in a row (Infinity: never). */
-  readonly attempts: number;
-}
-
-export const defaultBackOff: BackOff = Object.freeze({
-  initialMs: 100,
-  maxMs: 30_000,
-  multiplier: 2,
-  attempts: Infinity,
-});
+import { defaultBackOff, Pauses, type BackOff } from "./back-off.js";
 
 export interface LinkOptions<Connection> {
   /** For the log: what is at the other end. */
@@ -48,13 +30,14 @@ export interface LinkOptions<Connection> {
 export class Link<Connection> {
   readonly #options: LinkOptions<Connection>;
   readonly #over = new AbortController();
+  readonly #pauses: Pauses;
   #connection: Connection | undefined;
   #failure: Error | undefined;
-  #pauseMs = 0;
   #upAt = 0;
 
   constructor(options: LinkOptions<Connection>) {
     this.#options = options;
+    this.#pauses = new Pauses(options.backOff ?? defaultBackOff);
   }
 
   /** The connection, while there is one. */
@@ -83,7 +66,7 @@ export class Link<Connection> {
     const awaySince = performance.now();
     let last = lost;
     for (let attempt = 1; ; attempt++) {
-      if (last) await this.#pause(last, attempt, signal);
+      if (last) await this.#pause(attempt, signal);
       try {
         let isLost: Error | undefined;
         let isUp = false;
@@ -108,16 +91,11 @@ export class Link<Connection> {
     }
   }
 
-  /** The pause grows as long as connections do not outlast it. */
-  async #pause(last: Error, attempt: number, signal: AbortSignal): Promise<void> {
-    const { initialMs, maxMs, multiplier } = this.#options.backOff ?? defaultBackOff;
-    if (attempt === 1 && performance.now() - this.#upAt > Math.max(2 * this.#pauseMs, 1000))
-      this.#pauseMs = 0;
-    this.#pauseMs = this.#pauseMs === 0 ? initialMs : Math.min(maxMs, this.#pauseMs * multiplier);
-    this.#options.log.debug(`${last.message}: next attempt within ${(this.#pauseMs / 1000).toFixed(1)} s`, 2);
-    await sleep(this.#pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {
-      signal.throwIfAborted();
-    });
+  /** The pauses grow as long as connections do not outlast them. */
+  async #pause(attempt: number, signal: AbortSignal): Promise<void> {
+    const upMs = performance.now() - this.#upAt;
+    if (attempt === 1 && upMs > Math.max(2 * this.#pauses.lastMs, 1000)) this.#pauses.reset();
+    await sleep(this.#pauses.next(), undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 
   #lost(error: Error): void {

@@ -19,7 +19,11 @@ export const agentOptions = [
   { name: "outgoing-broker-auth", type: "string", many: true, value: "CREDENTIAL", help: auth },
   { name: "outgoing-broker-connect", type: "properties", help: connect },
   { name: "outgoing-broker-type", type: "string", value: "TYPE", help: type },
-  { name: "outgoing-queue", type: "properties", help: `receive into a queue: ${queue}` },
+  {
+    name: "outgoing-queue",
+    type: "properties",
+    help: `receive into a queue, durability=full unless it says else: ${queue}`,
+  },
   {
     name: "subscribe",
     type: "properties",

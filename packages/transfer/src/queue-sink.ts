@@ -1,8 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Message, MessageQueue } from "@spoolwire/message";
+import type { Logger } from "@spoolwire/program";
+import { Pauses, type BackOff } from "./back-off.js";
 import type { Settle, Sink } from "./sink.js";
 
-/** So many messages may wait for the disk before the source is slowed. */
+/** So much may wait for the disk before the source is slowed: messages, and their size. */
 const MOST_WAITING = 1000;
+const MOST_WAITING_SIZE = 16 * 1024 * 1024;
+
+/** What passes, or what an operator can put right, while we wait. */
+const passing = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EACCES", "EPERM", "ENOENT"];
 
 interface Waiting {
   readonly message: Message;
@@ -10,36 +17,42 @@ interface Waiting {
 }
 
 /**
- * Messages into a directory queue: safe once they are in it. With `inGroups`, for a durable queue, those
- * that come while the disk is busy with others are committed together when it is done.
+ * Messages into a directory queue: safe once they are in it, as durable as it is. Those that come at once, or
+ * while the disk is busy with others, are committed together.
+ *
+ * With a back-off a disk that fails (full, read-only, …) is tried again for as long: what waits is not settled by
+ * then, so that a source that acknowledges is slowed, and nothing is lost.
  */
 export class QueueSink implements Sink {
   readonly name: string;
   readonly #queue: MessageQueue;
-  readonly #inGroups: boolean;
+  readonly #log: Logger;
+  readonly #backOff: BackOff | undefined;
+  readonly #stopping = new AbortController();
   #waiting: Waiting[] = [];
+  #waitingSize = 0;
   #committing: Promise<void> | undefined;
 
-  constructor(queue: MessageQueue, options: { readonly inGroups?: boolean } = {}) {
+  /** @param backOff undefined: the first failure is the last */
+  constructor(queue: MessageQueue, log: Logger, backOff?: BackOff) {
     this.name = `queue ${queue.path}`;
     this.#queue = queue;
-    this.#inGroups = options.inGroups ?? false;
+    this.#log = log;
+    this.#backOff = backOff;
   }
 
   async start(): Promise<void> {}
 
   send(message: Message, settle: Settle): Promise<void> | undefined {
-    if (!this.#inGroups) {
-      this.#queue.addMessage(message);
-      settle();
-      return undefined;
-    }
     this.#waiting.push({ message, settle });
+    this.#waitingSize += message.size;
     this.#committing ??= this.#commit();
-    return this.#waiting.length < MOST_WAITING ? undefined : this.#committing;
+    const hasRoom = this.#waiting.length < MOST_WAITING && this.#waitingSize < MOST_WAITING_SIZE;
+    return hasRoom ? undefined : this.#committing;
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.#committing;
   }
 
@@ -49,14 +62,32 @@ export class QueueSink implements Sink {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
+      this.#waitingSize = 0;
       let failure: Error | undefined;
       try {
-        await this.#queue.addMessages(group.map(({ message }) => message));
+        await this.#addGroup(group.map(({ message }) => message));
       } catch (error) {
         failure = error as Error;
       }
       for (const { settle } of group) settle(failure);
     }
     this.#committing = undefined;
+  }
+
+  async #addGroup(messages: Message[]): Promise<void> {
+    const pauses = this.#backOff && new Pauses(this.#backOff);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#queue.addMessages(messages);
+        if (attempt > 1) this.#log.info(`${this.name} can be written again`);
+        return;
+      } catch (error) {
+        const { code = "", message } = error as NodeJS.ErrnoException;
+        const isOver = this.#stopping.signal.aborted || attempt >= (this.#backOff?.attempts ?? 1);
+        if (!pauses || isOver || !passing.includes(code)) throw error;
+        if (attempt === 1) this.#log.warn(`${this.name}: ${message}; trying again until it can be written`);
+        await sleep(pauses.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
+    }
   }
 }

@@ -32,7 +32,7 @@ function drain(queue: DqsQueue): string[] {
 }
 
 const copy = (options: ConstructorParameters<typeof QueueSource>[2] = {}) =>
-  new Transfer(new QueueSource(a, log, options), new QueueSink(b), log).run(never);
+  new Transfer(new QueueSource(a, log, options), new QueueSink(b, log), log).run(never);
 
 describe("from queue to queue", () => {
   test("a copy keeps the order and leaves the source as it was, unlocked", async () => {
@@ -92,7 +92,7 @@ describe("from queue to queue", () => {
     const controller = new AbortController();
     const transfer = new Transfer(
       new QueueSource(a, log, { loop: true, remove: true }),
-      new QueueSink(b),
+      new QueueSink(b, log),
       log,
     );
     const done = transfer.run(controller.signal);
@@ -118,7 +118,7 @@ describe("from queue to queue", () => {
 describe("a durable queue as a sink", () => {
   const durable = () => {
     const queue = new DqsQueue({ path: join(directory, "b"), durability: "full" });
-    return { queue, sink: new QueueSink(queue, { inGroups: true }) };
+    return { queue, sink: new QueueSink(queue, log) };
   };
 
   test("acknowledges what is on the disk, in groups, and nothing else", async () => {
@@ -150,6 +150,55 @@ describe("a durable queue as a sink", () => {
     await expect(new Transfer(source, sink, log).run(never)).rejects.toBe(error);
     expect([...a]).toEqual(names);
     expect(drain(a)).toEqual(["1", "2"]);
+  });
+});
+
+describe("a queue as a sink, whose disk fails", () => {
+  const quick = { initialMs: 1, maxMs: 5, multiplier: 2, attempts: Infinity };
+  const fileError = (code: string) => Object.assign(new Error(`${code}: injected`), { code });
+
+  /** Fails the first `times` groups. */
+  function failing(times: number, code: string): void {
+    const addMessages = b.addMessages.bind(b);
+    let count = 0;
+    b.addMessages = async (messages) => {
+      if (++count <= times) throw fileError(code);
+      return await addMessages(messages);
+    };
+  }
+
+  test("goes on when there is room again, having acknowledged nothing meanwhile", async () => {
+    fill("1", "2", "3");
+    failing(5, "ENOSPC");
+    const source = new QueueSource(a, log, { remove: true });
+    const done = await new Transfer(source, new QueueSink(b, log, quick), log).run(never);
+    expect(done).toMatchObject({ received: 3, confirmed: 3 });
+    expect(drain(b)).toEqual(["1", "2", "3"]);
+    expect(logged).toEqual([
+      `test: warning: queue ${b.path}: ENOSPC: injected; trying again until it can be written\n`,
+      `test: queue ${b.path} can be written again\n`,
+    ]);
+  });
+
+  test("can be stopped meanwhile: everything is still at the source", async () => {
+    const names = fill("1", "2");
+    failing(Infinity, "EROFS");
+    const controller = new AbortController();
+    const source = new QueueSource(a, log, { remove: true, loop: true });
+    const sink = new QueueSink(b, log, { ...quick, initialMs: 60_000, maxMs: 60_000 });
+    const run = new Transfer(source, sink, log, { linger: 0.05 }).run(controller.signal);
+    setTimeout(() => controller.abort(), 50);
+    await expect(run).rejects.toMatchObject({ code: "TRANSFER_PENDING" });
+    expect([...a]).toEqual(names);
+    expect(drain(a)).toEqual(["1", "2"]);
+  });
+
+  test("fails for good with what no waiting cures", async () => {
+    fill("1");
+    failing(1, "EINVAL");
+    const source = new QueueSource(a, log, { remove: true });
+    const run = new Transfer(source, new QueueSink(b, log, quick), log).run(never);
+    await expect(run).rejects.toMatchObject({ code: "EINVAL" });
   });
 });
 
