@@ -133,7 +133,7 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b colour=red"],
-      "--outgoing-queue: Unknown option `colour` of a simple queue, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
+      "--outgoing-queue: Unknown option `colour` of a simple queue, expected one of path, create, durability, maxlock, maxtemp, rndhex, umask, granularity",
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "http://127.0.0.1:1"],
