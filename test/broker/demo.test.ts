@@ -1,16 +1,13 @@
 // The demo as a newcomer runs it, once it is installed and built: whatever the input, the output is the same.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { endWithUs, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { endWithUs, inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { root } from "../helpers/embedded.js";
 import { requires } from "../helpers/requirements.js";
 
-/** Some disks take 1 ms to make a file when many were deleted just before: 100,000 lines make 300,000 files. */
-const quick = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const directory = temporaryDirectory("demo");
 afterAll(() => removeDirectory(directory));
 
@@ -70,14 +67,14 @@ describe("npm run demo", () => {
   test.each(inputs)("gives back %s", { timeout: 120_000 }, async (_, bytes) => {
     const file = join(directory, "input");
     writeFileSync(file, bytes);
-    const work = join(mkdtempSync(join(quick, "spoolwire-demo-")), "flow");
+    const work = join(temporaryDirectory("demo", inMemory), "flow");
     try {
       const { status, stdout, stderr } = await demo(["--input", file, "--directory", work]);
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       expect(stdout).toContain("The output is identical to the input");
       expect(readFileSync(join(work, "output")).equals(bytes)).toBe(true);
     } finally {
-      rmSync(dirname(work), { recursive: true });
+      removeDirectory(dirname(work));
     }
   });
 

@@ -1,7 +1,7 @@
 // What every private broker of the tests has, and what they share: ports, child processes, temporary directories.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -180,9 +180,15 @@ export function endWithUs(child: ChildProcess): void {
   watchForTheEnd();
 }
 
-/** A new directory under the system's place for temporary files, removed at the latest when this process ends. */
-export function temporaryDirectory(name: string): string {
-  const directory = mkdtempSync(join(tmpdir(), `spoolwire-${name}-`));
+/**
+ * Where there is memory for files: for tests that make many and do not care for the disk. Some disks take 1 ms to
+ * make a file when many were deleted just before, and more to sync one.
+ */
+export const inMemory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** A new directory (by default where temporary files are), removed at the latest when this process ends. */
+export function temporaryDirectory(name: string, place = tmpdir()): string {
+  const directory = mkdtempSync(join(place, `spoolwire-${name}-`));
   directories.add(directory);
   watchForTheEnd();
   return directory;

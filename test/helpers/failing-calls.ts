@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { DirQueue, FileCalls, Surroundings } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { removeDirectory, temporaryDirectory } from "./broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "./broker.js";
 import { atEveryCall } from "./file-calls.js";
 import { takeAll } from "./queue-contract.js";
 
@@ -49,7 +49,7 @@ export function failingCalls<Queue extends DirQueue>(
   operations: Record<string, Operation<Queue>>,
 ): void {
   let top: string;
-  beforeEach(() => (top = temporaryDirectory("failures")));
+  beforeEach(() => (top = temporaryDirectory("failures", inMemory)));
   afterEach(() => removeDirectory(top));
 
   describe.each(Object.entries(operations))(
@@ -72,7 +72,7 @@ export function failingCalls<Queue extends DirQueue>(
             thrown = reason;
           }
           moment.disarm();
-          expect(moment.made).toBeLessThan(30);
+          expect(moment.made).toBeLessThan(60);
 
           // A lock that failed is no lock.
           const isFree = name.startsWith("lock") && queue.lock(element);

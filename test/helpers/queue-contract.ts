@@ -3,8 +3,9 @@ import { existsSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { DirQueue, DirqError, DiskQueueOptions, Surroundings } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe as vitestDescribe, expect, test as vitestTest } from "vitest";
-import { removeDirectory, temporaryDirectory } from "./broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "./broker.js";
 import { atEveryCall, remainsBelow } from "./file-calls.js";
+import { consume } from "./rivals.js";
 
 /** What a queue type has of its own where the contract leaves room. */
 export interface Differences<Element> {
@@ -12,6 +13,8 @@ export interface Differences<Element> {
   element(n: number): Element;
   /** Options with which elements that are added 10 s apart have a directory each (default: granularity 0). */
   scattered: object;
+  /** Whether the last calls of an add come after the element is there, which may so fail (default: false). */
+  staysAfterFailure: boolean;
   /** The only sentences that hold: the queue keeps no elements (default: all). */
   only: readonly string[];
 }
@@ -65,6 +68,7 @@ export function queueContract<Element>(
   const {
     element = (n: number) => Buffer.from(`element ${n}`) as Element,
     scattered = { granularity: 0 },
+    staysAfterFailure = false,
     only,
   } = differences;
   const isKept = (sentence: string) => only === undefined || only.includes(sentence);
@@ -78,7 +82,7 @@ export function queueContract<Element>(
     let top: string;
     let path: string;
     beforeEach(() => {
-      top = temporaryDirectory("contract");
+      top = temporaryDirectory("contract", inMemory);
       path = join(top, "queue");
     });
     afterEach(() => removeDirectory(top));
@@ -157,17 +161,72 @@ export function queueContract<Element>(
           const { clock, forward } = settableClock();
           const queue = open({ path }, { calls: moment.calls, clock });
           const error = moment.fail("EIO");
-          const expected = [element(2)];
+          const both = [element(1), element(2)];
+          let isAdded = false;
           try {
             queue.add(element(1));
-            expected.unshift(element(1));
+            isAdded = true;
           } catch (thrown) {
             expect(thrown).toBe(error);
+            isAdded = staysAfterFailure && queue.count() > 0;
           }
           moment.disarm();
           expect(queue.add(element(2))).toMatch(NAME);
           forward(3600);
-          expect(await takeAll(queue)).toEqual(expected);
+          expect(await takeAll(queue)).toEqual(isAdded ? both : both.slice(1));
+        });
+        expect(reached).not.toEqual([]);
+      });
+    });
+
+    describe("addMany", () => {
+      const elements = (n: number) => Array.from({ length: n }, (_, i) => element(i));
+
+      test("adds all, in order and unchanged, and none if there are none", async () => {
+        const queue = open({ path });
+        const names = await queue.addMany(elements(100));
+        expect([...queue]).toEqual(names);
+        for (const [n, name] of names.entries()) {
+          queue.lock(name);
+          expect(queue.get(name)).toEqual(element(n));
+        }
+        expect(await queue.addMany([])).toEqual([]);
+      });
+
+      test("shows each element to others whole or not at all, and one who takes them has each once", async () => {
+        const reached = await atEveryCall(async (moment) => {
+          removeDirectory(path);
+          const { clock, forward } = settableClock();
+          const writer = open({ path }, moment);
+          const reader = open({ path }, { clock });
+          const taken: Element[] = [];
+          moment.arm(() => taken.push(...consume(reader)));
+          expect(await writer.addMany(elements(3))).toHaveLength(3);
+          forward(3600);
+          expect([...taken, ...(await takeAll(reader))]).toEqual(elements(3));
+        });
+        expect(reached).not.toEqual([]);
+      });
+
+      test("that fails leaves nothing but whole elements and what a purge removes", async () => {
+        const reached = await atEveryCall(async (moment) => {
+          removeDirectory(path);
+          const { clock, forward } = settableClock();
+          const queue = open({ path }, { calls: moment.calls, clock });
+          const error = moment.fail("EIO");
+          let added = 0;
+          try {
+            added = (await queue.addMany(elements(3))).length;
+          } catch (thrown) {
+            expect(thrown).toBe(error);
+          }
+          moment.disarm();
+          queue.add(element(3));
+          forward(3600);
+          const left = await takeAll(queue);
+          const kept = left.length - 1;
+          expect(kept).toBeGreaterThanOrEqual(added);
+          expect(left).toEqual([...elements(kept), element(3)]);
         });
         expect(reached).not.toEqual([]);
       });

@@ -45,21 +45,34 @@ function start(name: string, ...args: string[]) {
   return { child, finish };
 }
 
+/** How long the implementations work on one queue at once. */
+export const SECONDS = Number(process.env.SPOOLWIRE_SOAK_SECONDS ?? 60);
+
+/** Programs, and what they are told besides the queue and its type: how durable, and how many at once. */
+const writers = [
+  ["dirq-writer.py"],
+  ["dirq-writer.py"],
+  ["dirq-writer.mjs"],
+  ["dirq-writer.mjs", "full"],
+  ["dirq-writer.mjs", "full", "20"],
+] as const;
+const readers = ["dirq-reader.py", "dirq-reader.py", "dirq-reader.mjs", "dirq-reader.mjs"];
+
 /**
- * Let writers, readers and purges of Python and of ours work on a queue for so many seconds, and make sure
- * that nothing was lost, doubled or damaged, and that nothing is left. `queue` is one of ours on it.
+ * Let writers, readers and purges of Python and of ours work on a queue for `SECONDS`, and make sure that
+ * nothing was lost, doubled or damaged, and that nothing is left after a purge. `queue` is one of ours on it, to
+ * which all that is left behind is old: an add of Python's that lost a race leaves its element in temporary.
  */
-export async function soak(queue: DirQueue, type: "simple" | "normal", seconds: number): Promise<void> {
-  const programs = (name: string) => [`${name}.py`, `${name}.py`, `${name}.mjs`, `${name}.mjs`];
-  const writers = programs("dirq-writer").map((name, n) => start(name, queue.path, `w${n}`, type));
-  const readers = programs("dirq-reader").map((name) => start(name, queue.path, type));
+export async function soak(queue: DirQueue, type: "simple" | "normal"): Promise<void> {
+  const writing = writers.map(([name, ...how], n) => start(name, queue.path, `w${n}`, type, ...how));
+  const reading = readers.map((name) => start(name, queue.path, type));
   // Whoever ends early has failed: no need to wait for the others.
-  const early = Promise.race([...writers, ...readers].map(({ child }) => once(child, "close")));
-  await Promise.race([sleep(seconds * 1000), early]);
+  const early = Promise.race([...writing, ...reading].map(({ child }) => once(child, "close")));
+  await Promise.race([sleep(SECONDS * 1000), early]);
 
   const ledger = new Ledger();
-  const written = await Promise.all(writers.map((writer) => writer.finish()));
-  const read = await Promise.all(readers.map((reader) => reader.finish()));
+  const written = await Promise.all(writing.map((writer) => writer.finish()));
+  const read = await Promise.all(reading.map((reader) => reader.finish()));
   for (const id of written.flat()) ledger.accept(id, sha1(bodyOf(id)));
   for (const line of read.flat()) {
     const [id, digest] = line.split(" ") as [string, string];

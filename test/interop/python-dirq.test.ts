@@ -6,10 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { filesBelow } from "../helpers/file-calls.js";
 import { requires } from "../helpers/requirements.js";
-import { call, soak } from "../helpers/soak.js";
-
-/** How long both implementations work on one queue at once. */
-const SECONDS = Number(process.env.SPOOLWIRE_SOAK_SECONDS ?? 30);
+import { call } from "../helpers/soak.js";
 
 let top: string;
 let path: string;
@@ -131,10 +128,4 @@ describe.runIf(requires("python3-dirq"))("with the original in Python", () => {
     expect(filesBelow(path)).toEqual([name]);
     expect(ours.lock(name)).toBe(true);
   });
-
-  test(
-    `writers, readers and purges of both for ${SECONDS} s lose nothing, double nothing, damage nothing`,
-    { timeout: (SECONDS + 120) * 1000 },
-    () => soak(ours, "simple", SECONDS),
-  );
 });

@@ -1,15 +1,12 @@
 // Debian's python3-dirq, the original directory queue in Python, on the same normal queue as ours.
-import fs, { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import fs, { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NormalQueue, type Fields } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { remainsBelow } from "../helpers/file-calls.js";
 import { requires } from "../helpers/requirements.js";
-import { call, soak } from "../helpers/soak.js";
-
-/** How long both implementations work on one queue at once. */
-const SECONDS = Number(process.env.SPOOLWIRE_SOAK_SECONDS ?? 15);
+import { call } from "../helpers/soak.js";
 
 const schema = { b: "binary", s: "string?", t: "table?" };
 
@@ -181,20 +178,4 @@ describe.runIf(requires("python3-dirq"))("with the original in Python", () => {
     expect(() => theirGet(name)).toThrow("unexpected hash line");
     expect(() => ours.get(name)).toThrow(expect.objectContaining({ code: "DIRQ_BAD_DATA" }));
   });
-
-  test(
-    `writers, readers and purges of both for ${SECONDS} s lose nothing, double nothing, damage nothing`,
-    { timeout: (SECONDS + 120) * 1000 },
-    async () => {
-      // Python's purge of temporary and obsolete is not part of it: see dirq_open.py.
-      await soak(new NormalQueue({ path, schema: { body: "binary", header: "table" } }), "normal", SECONDS);
-      // Now that nobody adds or removes any more, it may run as a whole.
-      theirs("purge");
-      // An add of Python's that lost a race leaves a directory in temporary, which is too young for that.
-      const later = Date.now() * 1000 + 3600 * 1_000_000;
-      await new NormalQueue({ path }, { clock: () => later }).purge();
-      expect(existsSync(file("temporary"))).toBe(true);
-      expect(remainsBelow(path)).toEqual([]);
-    },
-  );
 });

@@ -137,7 +137,8 @@ function generatorOptions(values: Values): GeneratorOptions {
 }
 
 function toQueue({ type, compression }: Values, path: string): Output {
-  const queue = openMessageQueue({ path, type, compression } as MessageQueueOptions);
+  const options = { path, type, ...(compression !== undefined && { compression }) };
+  const queue = openMessageQueue(options as MessageQueueOptions);
   return { put: (message) => void queue.addMessage(message), flush: () => turn() };
 }
 

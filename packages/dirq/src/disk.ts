@@ -1,13 +1,13 @@
 import { Bell } from "./bell.js";
 import { consume, type ConsumeOptions, type HeldElement, type Reading } from "./consume.js";
 import { Cursor } from "./cursor.js";
+import { DurableNames } from "./durable.js";
 import { DirqError, hasCode, notLocked } from "./errors.js";
 import { Files, type FileCalls } from "./files.js";
 import { checkName, checkQuarantined, isDirectory, NameMaker, systemClock, type Clock } from "./name.js";
-import { checkPurgeOptions, defaults, type DiskQueueOptions } from "./options.js";
+import { checkPurgeOptions, defaults, type DiskQueueOptions, type Durability } from "./options.js";
 import { Quarantine, type Quarantined } from "./quarantine.js";
 import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
-
 import { QueueSearch } from "./search.js";
 
 /** What a queue stands on; tests put their own in. */
@@ -22,20 +22,23 @@ export interface Limits {
   readonly maxlock: number;
 }
 
-/** How long a purge works before it lets the event loop run, milliseconds. */
+/** So many files are synced together; more are no faster, and each of them is open. */
+const MOST_OPEN = 128;
+
+/** How long a purge, or adds without a sync, work before they let the event loop run, milliseconds. */
 const SLICE_MS = 10;
 
 /**
  * What all queues on disk share: intermediate directories with elements in them, walked in order. A type
  * says what an element and a lock is. A class that extends one has the same constructor, for `copy`.
  */
-export abstract class DiskQueue<Element> implements DirQueue<Element> {
+export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements DirQueue<Element> {
   readonly path: string;
   readonly id: string;
   protected readonly files: Files;
   protected readonly names: NameMaker;
-  /** The uppermost directory that was not there and was made for this queue. */
-  protected readonly firstMade: string | undefined;
+  protected readonly durability: Durability;
+  protected readonly durableNames: DurableNames;
   readonly #clock: Clock;
   readonly #options: DiskQueueOptions;
   readonly #surroundings: Surroundings;
@@ -50,18 +53,27 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
     this.files = new Files(surroundings.calls);
     this.#clock = surroundings.clock ?? systemClock();
     this.names = new NameMaker(options.rndhex ?? Math.floor(Math.random() * 16), this.#clock);
-    const isMade = options.create ?? defaults.create;
-    this.firstMade = isMade ? this.masked(() => this.files.makePath(this.path)) : undefined;
+    this.durability = options.durability ?? defaults.durability;
+    this.durableNames = new DurableNames(this.path, this.files);
+    if (options.create ?? defaults.create) {
+      const first = this.masked(() => this.files.makePath(this.path));
+      if (first !== undefined && this.durability === "full") this.durableNames.syncMade(first);
+    }
     this.id = this.files.identity(this.path);
     const { path, files, names } = this;
     this.#quarantine = new Quarantine({ path, files, names, seconds: () => this.seconds() });
   }
 
-  abstract add(element: Element): string;
   abstract touch(name: string): boolean;
   abstract get(name: string): Element;
   abstract remove(name: string): boolean;
 
+  /** How many files an element has. */
+  protected abstract readonly filesEach: number;
+  /** Add an element, synced as the durability says but for its name. */
+  protected abstract addOne(element: ToAdd): string;
+  /** As `addOne`, and the files of all of them are synced together. After an error none counts as added. */
+  protected abstract addGroup(elements: readonly ToAdd[]): Promise<string[]>;
   /** Lock an element. Returns why not, if not. */
   protected abstract tryLock(file: string): string | undefined;
   /** Whether somebody has locked the element. */
@@ -81,14 +93,22 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
   /** Do the work of a purge in small steps; each yields what it removed, if it did. */
   protected abstract cleaning(limits: Limits): Iterable<keyof PurgeReport | undefined>;
 
-  async addMany(elements: Iterable<Element>): Promise<string[]> {
+  add(element: ToAdd): string {
+    const name = this.addOne(element);
+    if (this.durability === "full") this.durableNames.sync(name);
+    return name;
+  }
+
+  async addMany(elements: Iterable<ToAdd>): Promise<string[]> {
     const names: string[] = [];
-    let slice = Date.now() + SLICE_MS;
-    for (const element of elements) {
-      names.push(this.add(element));
-      if (Date.now() < slice) continue;
-      await new Promise(setImmediate);
-      slice = Date.now() + SLICE_MS;
+    if (this.durability === "none") {
+      await inSlices(elements, (element) => void names.push(this.add(element)));
+      return names;
+    }
+    for (const group of groups(elements, Math.max(1, Math.floor(MOST_OPEN / this.filesEach)))) {
+      const added = await this.addGroup(group);
+      if (this.durability === "full") await this.durableNames.syncMany(added);
+      names.push(...added);
     }
     return names;
   }
@@ -179,14 +199,11 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
     const { signal, ...limits } = checkPurgeOptions(options);
     signal?.throwIfAborted();
     const report: PurgeReport = { temporary: 0, locks: 0, directories: 0 };
-    let slice = Date.now() + SLICE_MS;
-    for (const removed of this.#cleaning(this.#limits(limits))) {
-      if (removed !== undefined) report[removed]++;
-      if (Date.now() < slice) continue;
-      await new Promise(setImmediate);
-      signal?.throwIfAborted();
-      slice = Date.now() + SLICE_MS;
-    }
+    await inSlices(
+      this.#cleaning(this.#limits(limits)),
+      (removed) => void (removed !== undefined && report[removed]++),
+      signal,
+    );
     return report;
   }
 
@@ -234,4 +251,31 @@ export abstract class DiskQueue<Element> implements DirQueue<Element> {
   protected directories(): string[] {
     return this.files.directories(this.path).filter(isDirectory).sort();
   }
+}
+
+/** Do something for each item, and let the event loop run now and then; the signal can end it there. */
+async function inSlices<Item>(
+  items: Iterable<Item>,
+  work: (item: Item) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  let slice = Date.now() + SLICE_MS;
+  for (const item of items) {
+    work(item);
+    if (Date.now() < slice) continue;
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+    slice = Date.now() + SLICE_MS;
+  }
+}
+
+/** The items in arrays of so many, and one of the rest. */
+function* groups<Item>(items: Iterable<Item>, size: number): Iterable<Item[]> {
+  let group: Item[] = [];
+  for (const item of items) {
+    if (group.push(item) < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
 }

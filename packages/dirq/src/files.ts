@@ -24,8 +24,8 @@ export type FileCalls = Pick<
   | "watch"
   | "writeFileSync"
 > & {
-  fdatasync(fd: number, done: (error: Error | null) => void): void;
-  fsync(fd: number, done: (error: Error | null) => void): void;
+  fdatasync(fd: number, done: Done): void;
+  fsync(fd: number, done: Done): void;
 };
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
@@ -50,14 +50,17 @@ function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): C
   }
 }
 
-/** A call with a callback, as a promise. */
-const promise = (call: (done: (error: Error | null) => void) => void): Promise<void> =>
-  new Promise((resolve, reject) => {
-    call((error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
+type Done = (error: Error | null) => void;
+
+/** Make a file call for each of these at the same time. Throws the first error, when all are done. */
+async function together(fds: readonly number[], call: (fd: number, done: Done) => void): Promise<void> {
+  const calls = fds.map(
+    (fd) => new Promise<void>((resolve, reject) => call(fd, (error) => (error ? reject(error) : resolve()))),
+  );
+  for (const result of await Promise.allSettled(calls)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
 
 /** The names in a directory that others may remove at any time; none if they have. */
 function ifThere(list: () => string[]): string[] {
@@ -152,12 +155,16 @@ export class Files {
     }
   }
 
-  /** As `create`, and close it: "" if all is well. */
-  write(path: string, data: string | Uint8Array): "" | "EEXIST" | "ENOENT" {
+  /** As `create`, and close it, with `isSynced` once it is on the disk: "" if all is well. */
+  write(path: string, data: string | Uint8Array, isSynced = false): "" | "EEXIST" | "ENOENT" {
     const fd = this.create(path, data);
     if (typeof fd !== "number") return fd;
     try {
-      this.close(fd);
+      try {
+        if (isSynced) this.syncFile(fd);
+      } finally {
+        this.close(fd);
+      }
     } catch (error) {
       this.discard(path);
       throw error;
@@ -186,13 +193,10 @@ export class Files {
 
   /** As `syncFile`, many at a time: the file system commits them together. */
   async syncFiles(fds: readonly number[]): Promise<void> {
-    const results = await Promise.allSettled(
-      fds.map((fd) => promise((done) => this.#calls.fdatasync(fd, done))),
-    );
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    await together(fds, (fd, done) => this.#calls.fdatasync(fd, done));
   }
 
-  /** Bring a file that somebody else has written to the disk, or the names in a directory. */
+  /** Bring a file that somebody else has written to the disk. */
   syncPath(path: string): void {
     const fd = this.#calls.openSync(path, O_RDONLY);
     try {
@@ -202,13 +206,21 @@ export class Files {
     }
   }
 
-  /** As `syncPath`, while others go on. */
-  async syncPathLater(path: string): Promise<void> {
-    const fd = this.#calls.openSync(path, O_RDONLY);
+  /** Bring the names in a directory to the disk. One that others have removed has none. */
+  syncDir(path: string): void {
+    attempt(() => this.syncPath(path), "ENOENT");
+  }
+
+  /** As `syncDir`, many at a time and while others go on. */
+  async syncDirs(paths: readonly string[]): Promise<void> {
+    const open: number[] = [];
     try {
-      await promise((done) => this.#calls.fsync(fd, done));
+      for (const path of paths) {
+        attempt(() => void open.push(this.#calls.openSync(path, O_RDONLY)), "ENOENT");
+      }
+      await together(open, (fd, done) => this.#calls.fsync(fd, done));
     } finally {
-      this.#calls.closeSync(fd);
+      for (const fd of open) this.closeQuietly(fd);
     }
   }
 

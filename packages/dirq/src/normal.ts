@@ -4,7 +4,7 @@ import { InsertionDirectory } from "./insertion.js";
 import { isElement } from "./name.js";
 import { checkOptions, defaults, type NormalQueueOptions } from "./options.js";
 import type { PurgeReport } from "./queue.js";
-import { isField, LOCKED, Schema, type Fields, type FieldsToAdd } from "./schema.js";
+import { isField, LOCKED, Schema, type ElementFiles, type Fields, type FieldsToAdd } from "./schema.js";
 
 /** The directories of elements that are being added, and removed. */
 const VOLATILE = ["temporary", "obsolete"] as const;
@@ -13,13 +13,14 @@ const VOLATILE = ["temporary", "obsolete"] as const;
  * A queue with one directory an element, one file in it for each field of its schema, and a directory
  * `locked` while it is locked: `TOP/NNNNNNNN/SSSSSSSSMMMMMR/FIELD`. Elements come and go by way of
  * `TOP/temporary` and `TOP/obsolete`. Perl and Python programs may use the directory at the same time.
+ * What adds throws a TypeError that names the field that is missing, unknown, or not of its type.
  * Counterpart: Directory::Queue::Normal.
  *
  * @example
  * const queue = new NormalQueue({ path: "/var/spool/app", schema: { body: "binary", header: "table?" } });
  * queue.add({ body: Buffer.from("hello"), header: { from: "me" } });
  */
-export class NormalQueue extends DiskQueue<Fields> {
+export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
   protected readonly showsUnlock = false;
   readonly #schema: Schema | undefined;
   readonly #nlink: boolean;
@@ -33,36 +34,12 @@ export class NormalQueue extends DiskQueue<Fields> {
     this.#insertion = new InsertionDirectory(options.maxelts ?? defaults.maxelts, {
       list: () => this.directories(),
       count: (directory) => this.#links(directory) ?? this.files.names(`${this.path}/${directory}`).length,
-      make: (directory) => this.files.makeDir(`${this.path}/${directory}`),
+      make: (directory) => {
+        if (this.files.makeDir(`${this.path}/${directory}`)) this.durableNames.made();
+      },
       seconds: () => this.seconds(),
     });
     if (options.create ?? defaults.create) for (const directory of VOLATILE) this.#makeVolatile(directory);
-  }
-
-  /**
-   * Add an element and return its name.
-   * @throws TypeError naming the field that is missing, unknown, or not of its type; then nothing was written
-   */
-  add(element: FieldsToAdd): string {
-    const fields = this.#demandSchema().encode(element);
-    return this.masked(() => {
-      for (let races = 0; races < MOST_RACES; races++) {
-        const temporary = this.#makeTemporary();
-        try {
-          const isWhole = fields.every(
-            ([field, data]) => this.files.write(`${temporary}/${field}`, data) === "",
-          );
-          const name = isWhole ? this.#publish(temporary) : undefined;
-          if (name !== undefined) return name;
-        } catch (error) {
-          this.#discard(temporary);
-          throw error;
-        }
-        // RACE: a purge took it for left behind: all of it again. Python's does so however young it is.
-        this.#discard(temporary);
-      }
-      throw tooManyRaces(this.path);
-    });
   }
 
   touch(name: string): boolean {
@@ -103,6 +80,43 @@ export class NormalQueue extends DiskQueue<Fields> {
     for (const directory of this.directories())
       count += this.#links(directory) ?? this.elements(directory).length;
     return count;
+  }
+
+  protected get filesEach(): number {
+    return this.#demandSchema().fields.size;
+  }
+
+  protected addOne(element: FieldsToAdd): string {
+    return this.#addFiles(this.#demandSchema().encode(element));
+  }
+
+  protected async addGroup(group: readonly FieldsToAdd[]): Promise<string[]> {
+    const schema = this.#demandSchema();
+    const elements = group.map((element) => schema.encode(element));
+    const temporaries: string[] = [];
+    const names: string[] = [];
+    try {
+      const open: number[] = [];
+      try {
+        this.masked(() => {
+          for (const files of elements) temporaries.push(this.#writeOpen(files, open));
+        });
+        await this.files.syncFiles(open);
+      } finally {
+        for (const fd of open) this.files.closeQuietly(fd);
+      }
+      await this.files.syncDirs(temporaries);
+      this.masked(() => {
+        for (const [n, temporary] of temporaries.entries()) {
+          // RACE: a purge took it for left behind: all of it again.
+          names.push(this.#publish(temporary) ?? this.#addFiles(elements[n]!));
+        }
+      });
+    } catch (error) {
+      for (const temporary of temporaries.slice(names.length)) this.#discard(temporary);
+      throw error;
+    }
+    return names;
   }
 
   protected tryLock(element: string): string | undefined {
@@ -188,6 +202,49 @@ export class NormalQueue extends DiskQueue<Fields> {
 
   #makeVolatile(directory: (typeof VOLATILE)[number]): void {
     this.masked(() => this.files.makeDir(`${this.path}/${directory}`));
+  }
+
+  /** Write the files of an element, sync them if they are to be, and publish it. Returns its name. */
+  #addFiles(files: ElementFiles): string {
+    const isSynced = this.durability !== "none";
+    return this.masked(() => {
+      for (let races = 0; races < MOST_RACES; races++) {
+        const temporary = this.#makeTemporary();
+        try {
+          const isWhole = files.every(
+            ([field, data]) => this.files.write(`${temporary}/${field}`, data, isSynced) === "",
+          );
+          if (isWhole && isSynced) this.files.syncDir(temporary);
+          const name = isWhole ? this.#publish(temporary) : undefined;
+          if (name !== undefined) return name;
+        } catch (error) {
+          this.#discard(temporary);
+          throw error;
+        }
+        // RACE: a purge took it for left behind: all of it again. Python's does so however young it is.
+        this.#discard(temporary);
+      }
+      throw tooManyRaces(this.path);
+    });
+  }
+
+  /** Write the files of an element and leave them open. Returns their directory; gone: it must be done again. */
+  #writeOpen(files: ElementFiles, open: number[]): string {
+    const temporary = this.#makeTemporary();
+    try {
+      for (const [field, data] of files) {
+        const fd = this.files.create(`${temporary}/${field}`, data);
+        if (typeof fd !== "number") {
+          this.#discard(temporary);
+          break;
+        }
+        open.push(fd);
+      }
+    } catch (error) {
+      this.#discard(temporary);
+      throw error;
+    }
+    return temporary;
   }
 
   #makeTemporary(): string {

@@ -16,6 +16,8 @@ export interface DiskQueueOptions {
   readonly path: string;
   /** Make the directory (and those above it) if it is not there (default true). */
   readonly create?: boolean;
+  /** What an element that was added survives (default "none"): see `Durability`. */
+  readonly durability?: Durability;
   /** Seconds before a purge counts a lock as stale (default 600; 0: never). */
   readonly maxlock?: number;
   /** Seconds before a purge counts a temporary file as left behind (default 300; 0: never). */
@@ -28,8 +30,6 @@ export interface DiskQueueOptions {
 
 /** How to open a simple queue. */
 export interface QueueOptions extends DiskQueueOptions {
-  /** What an element that was added survives (default "none"): see `Durability`. */
-  readonly durability?: Durability;
   /** Seconds that one intermediate directory collects elements for (default 60; 0: not rounded). */
   readonly granularity?: number;
 }
@@ -68,9 +68,11 @@ export const defaults = Object.freeze({
 const most: Record<string, number> = { granularity: 0xffffffff, rndhex: 15, umask: 0o777 };
 const least: Record<string, number> = { maxelts: 1 };
 
+const onDisk = ["path", "create", "durability", "maxlock", "maxtemp", "rndhex", "umask"];
+
 const known = {
-  simple: ["path", "create", "durability", "granularity", "maxlock", "maxtemp", "rndhex", "umask"],
-  normal: ["path", "create", "maxelts", "maxlock", "maxtemp", "nlink", "rndhex", "schema", "umask"],
+  simple: [...onDisk, "granularity"],
+  normal: [...onDisk, "maxelts", "nlink", "schema"],
   null: ["path"],
 };
 

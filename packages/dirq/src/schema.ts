@@ -9,6 +9,9 @@ export type Fields = Record<string, string | Buffer | Table>;
 /** What can be added: as `Fields`, and any bytes as `binary`. */
 export type FieldsToAdd = Readonly<Record<string, string | Uint8Array | Readonly<Table>>>;
 
+/** The names and contents of an element's files. */
+export type ElementFiles = readonly (readonly [name: string, data: string | Uint8Array])[];
+
 type FieldType = "binary" | "string" | "table";
 
 interface Field {
@@ -75,7 +78,7 @@ export class Schema {
    * The files of an element: names and contents.
    * @throws TypeError naming the field that is missing, unknown, or not of its type
    */
-  encode(element: FieldsToAdd): [name: string, data: string | Uint8Array][] {
+  encode(element: FieldsToAdd): ElementFiles {
     for (const [name, { optional }] of this.fields) {
       if (!optional && element[name] === undefined) {
         throw new TypeError(`Expected an element with the field \`${name}\``);

@@ -1,12 +1,8 @@
-import { dirname, resolve } from "node:path";
 import { DiskQueue, type Limits, type Surroundings } from "./disk.js";
 import { MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
 import { isElement } from "./name.js";
-import { checkOptions, defaults, type Durability, type QueueOptions } from "./options.js";
+import { checkOptions, defaults, type QueueOptions } from "./options.js";
 import type { PurgeReport } from "./queue.js";
-
-/** So many elements are committed together; more are no faster, and each has a file open. */
-const BATCH = 128;
 
 /** A file that is written and still open. */
 interface Temporary {
@@ -30,50 +26,14 @@ interface Temporary {
 export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   protected readonly showsUnlock = true;
   readonly #granularity: number;
-  readonly #durability: Durability;
   /** What we have locked: `remove` need not look whether it is. */
   readonly #held = new Set<string>();
-  /** The intermediate directory whose own name is known to be on the disk. */
-  #durableDirectory: string | undefined;
+  protected readonly filesEach = 1;
 
   /** @throws TypeError, RangeError naming the option; ENOENT if `create` is false and nothing is there */
   constructor(options: QueueOptions, surroundings: Surroundings = {}) {
     super(checkOptions(options, "simple"), surroundings);
     this.#granularity = options.granularity ?? defaults.granularity;
-    this.#durability = options.durability ?? defaults.durability;
-    if (this.#durability === "full") this.#syncMade();
-  }
-
-  add(data: string | Uint8Array): string {
-    return this.masked(() => {
-      const directory = this.names.directory(this.#granularity);
-      const { path, fd } = this.#writeTemporary(directory, data);
-      let name: string;
-      try {
-        try {
-          if (this.#durability !== "none") this.files.syncFile(fd);
-        } finally {
-          this.files.close(fd);
-        }
-        name = this.#publish(path, directory);
-      } finally {
-        this.files.discard(path);
-      }
-      if (this.#durability === "full") this.#syncDirectory(directory);
-      return name;
-    });
-  }
-
-  override async addMany(elements: Iterable<string | Uint8Array>): Promise<string[]> {
-    const names: string[] = [];
-    let batch: (string | Uint8Array)[] = [];
-    for (const element of elements) {
-      batch.push(element);
-      if (batch.length < BATCH) continue;
-      names.push(...(await this.#addBatch(batch)));
-      batch = [];
-    }
-    return batch.length > 0 ? [...names, ...(await this.#addBatch(batch))] : names;
   }
 
   /**
@@ -85,7 +45,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   addPath(path: string): string {
     return this.masked(() => {
       if (!this.files.isFile(path)) throw notRegular(path);
-      if (this.#durability !== "none") this.files.syncPath(path);
+      if (this.durability !== "none") this.files.syncPath(path);
       const directory = this.names.directory(this.#granularity);
       this.#makeDirectory(directory);
       const name = this.#publish(path, directory);
@@ -96,7 +56,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
         if (this.files.modified(path) !== undefined) this.files.discard(`${this.path}/${name}`);
         throw error;
       }
-      if (this.#durability === "full") this.#syncDirectory(directory);
+      if (this.durability === "full") this.durableNames.sync(name);
       return name;
     });
   }
@@ -131,6 +91,41 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     this.#held.delete(file);
     this.files.unlink(lock);
     return removed;
+  }
+
+  protected addOne(data: string | Uint8Array): string {
+    return this.masked(() => {
+      const directory = this.names.directory(this.#granularity);
+      const { path, fd } = this.#writeTemporary(directory, data);
+      try {
+        try {
+          if (this.durability !== "none") this.files.syncFile(fd);
+        } finally {
+          this.files.close(fd);
+        }
+        return this.#publish(path, directory);
+      } finally {
+        this.files.discard(path);
+      }
+    });
+  }
+
+  protected async addGroup(group: readonly (string | Uint8Array)[]): Promise<string[]> {
+    const directory = this.names.directory(this.#granularity);
+    const temporaries: Temporary[] = [];
+    try {
+      try {
+        this.masked(() => {
+          for (const data of group) temporaries.push(this.#writeTemporary(directory, data));
+        });
+        await this.files.syncFiles(temporaries.map(({ fd }) => fd));
+      } finally {
+        for (const { fd } of temporaries) this.files.closeQuietly(fd);
+      }
+      return this.masked(() => temporaries.map(({ path }) => this.#publish(path, directory)));
+    } finally {
+      for (const { path } of temporaries) this.files.discard(path);
+    }
   }
 
   protected tryLock(file: string): string | undefined {
@@ -193,58 +188,10 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     }
   }
 
-  /** From the queue upwards, each directory that was made is a name in the one above it. */
-  #syncMade(): void {
-    if (this.firstMade === undefined) return;
-    for (let made = resolve(this.path); ; made = dirname(made)) {
-      this.files.syncPath(dirname(made));
-      if (made === resolve(this.firstMade)) break;
-    }
-  }
-
-  /** Bring an intermediate directory to the disk, its own name included, whoever made it. */
-  #syncDirectory(directory: string): void {
-    this.files.syncPath(`${this.path}/${directory}`);
-    if (this.#durableDirectory !== directory) this.files.syncPath(this.path);
-    this.#durableDirectory = directory;
-  }
-
-  /** One group commit: the files are written and synced together, then published, then their directory. */
-  async #addBatch(batch: readonly (string | Uint8Array)[]): Promise<string[]> {
-    const directory = this.names.directory(this.#granularity);
-    const temporaries: Temporary[] = [];
-    let names: string[];
-    try {
-      const open: number[] = [];
-      try {
-        this.masked(() => {
-          for (const data of batch) {
-            const temporary = this.#writeTemporary(directory, data);
-            temporaries.push(temporary);
-            if (this.#durability === "none") this.files.close(temporary.fd);
-            else open.push(temporary.fd);
-          }
-        });
-        if (open.length > 0) await this.files.syncFiles(open);
-      } finally {
-        for (const fd of open) this.files.closeQuietly(fd);
-      }
-      names = temporaries.map(({ path }) => this.#publish(path, directory));
-    } finally {
-      for (const { path } of temporaries) this.files.discard(path);
-    }
-    if (this.#durability === "full") {
-      await this.files.syncPathLater(`${this.path}/${directory}`);
-      if (this.#durableDirectory !== directory) await this.files.syncPathLater(this.path);
-      this.#durableDirectory = directory;
-    }
-    return names;
-  }
-
   /** Make an intermediate directory, whose name is not on the disk then. False: somebody else made it. */
   #makeDirectory(directory: string): boolean {
     const isMade = this.files.makeDir(`${this.path}/${directory}`);
-    if (isMade) this.#durableDirectory = undefined;
+    if (isMade) this.durableNames.made();
     return isMade;
   }
 

@@ -1,5 +1,4 @@
 import {
-  DirqError,
   SimpleQueue,
   type ConsumeOptions,
   type HeldElement,
@@ -7,7 +6,7 @@ import {
   type Surroundings,
 } from "@spoolwire/dirq";
 import { parseCompression } from "./compression.js";
-import { MessageError } from "./errors.js";
+import { messageIn, reading } from "./element.js";
 import { checkLimits, type MessageLimits } from "./limits.js";
 import { Message, type WriteOptions } from "./message.js";
 import type { MessageQueue } from "./queue.js";
@@ -53,21 +52,11 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
   }
 
   consumeMessages(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Message>, void, undefined> {
-    return this.consumeAs({ read: (name) => this.getMessage(name), isMalformed }, options);
+    return this.consumeAs(reading(this), options);
   }
 
   getMessage(name: string): Message {
     const bytes = this.get(name);
-    try {
-      return Message.deserialize(bytes, this.#limits);
-    } catch (error) {
-      if (!(error instanceof MessageError)) throw error;
-      throw new MessageError(error.code, `${this.path}/${name} is no message: ${error.message}`, {
-        cause: error,
-      });
-    }
+    return messageIn(`${this.path}/${name}`, () => Message.deserialize(bytes, this.#limits));
   }
 }
-
-const isMalformed = (error: unknown) =>
-  error instanceof MessageError || (error instanceof DirqError && error.code === "DIRQ_BAD_DATA");

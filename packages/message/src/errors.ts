@@ -4,6 +4,8 @@ export type MessageErrorCode =
   | "MESSAGE_BAD_JSON"
   /** The body does not decode as its encoding says. */
   | "MESSAGE_BAD_ENCODING"
+  /** An element of a normal queue that has not the fields of a message. */
+  | "MESSAGE_BAD_FIELDS"
   /** Cannot be said in the protocol that it is to be sent with. */
   | "MESSAGE_NOT_SENDABLE";
 

@@ -1,4 +1,5 @@
 import type { ConsumeOptions, DirQueue, HeldElement } from "@spoolwire/dirq";
+import { DqnQueue, type DqnOptions } from "./dqn.js";
 import { DqsQueue, type DqsOptions } from "./dqs.js";
 import type { Message } from "./message.js";
 import { NullMessageQueue } from "./null.js";
@@ -32,12 +33,16 @@ export type MessageQueueOptions =
       readonly type?: "DQS";
     } & DqsOptions)
   | ({
+      /** Normal, a directory a message, with a file for its header and one for its body. */
+      readonly type: "DQN";
+    } & DqnOptions)
+  | ({
       /** `NULL`: a black hole. `ZERO`: an endless sequence of empty messages. */
       readonly type: "NULL" | "ZERO";
       // Those of the other types mean nothing here: a program is tried out by altering the type alone.
-    } & Partial<DqsOptions>);
+    } & Partial<DqsOptions & DqnOptions>);
 
-const types = ["DQS", "NULL", "ZERO"];
+const types = ["DQS", "DQN", "NULL", "ZERO"];
 
 /**
  * Open a message queue by its type.
@@ -49,6 +54,8 @@ export function openMessageQueue(options: MessageQueueOptions): MessageQueue {
   switch (type) {
     case "DQS":
       return new DqsQueue(rest as DqsOptions);
+    case "DQN":
+      return new DqnQueue(rest as DqnOptions);
     case "NULL":
       return new NullMessageQueue();
     case "ZERO":

@@ -180,13 +180,23 @@ function queueOptions(properties: Properties, what: string): MessageQueueOptions
   const { path, ...others } = properties;
   const isOnDisk = others.type !== "NULL" && others.type !== "ZERO";
   if (path === undefined && isOnDisk) throw new ConfigError(`Expected ${what} to have path=DIRECTORY`);
-  const options: Record<string, string | number> = {};
-  for (const [key, value] of Object.entries(others)) {
-    options[key] = /^\d+$/.test(value) ? Number.parseInt(value, key === "umask" ? 8 : 10) : value;
-  }
+  const options: Record<string, string | number | boolean> = {};
+  for (const [key, value] of Object.entries(others)) options[key] = optionValue(key, value);
   // Whatever is unknown, or of the wrong type, the queue itself refuses by name.
   return { ...options, path } as MessageQueueOptions;
 }
+
+function optionValue(key: string, text: string): string | number | boolean {
+  if (key === "create" || key === "nlink") return flags.get(text) ?? text;
+  return /^\d+$/.test(text) ? Number.parseInt(text, key === "umask" ? 8 : 10) : text;
+}
+
+const flags = new Map([
+  ["1", true],
+  ["true", true],
+  ["0", false],
+  ["false", false],
+]);
 
 function open(options: MessageQueueOptions, what: string): MessageQueue {
   try {

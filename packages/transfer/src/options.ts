@@ -6,7 +6,8 @@ const auth =
 const connect = "more headers for the connection, such as host=VHOST";
 const type = "which broker it is, if it cannot be guessed: ActiveMQ, Apollo, Artemis, RabbitMQ, Spoolwire";
 const queue =
-  "path=DIRECTORY, type=DQS, and the queue's own options (durability, granularity, maxlock, maxtemp, umask)";
+  "path=DIRECTORY, type=DQS or DQN, and the queue's own options (durability, maxlock, maxtemp, umask; " +
+  "DQS: granularity; DQN: maxelts, nlink)";
 
 /** The options of every transfer agent. */
 export const agentOptions = [

@@ -15,8 +15,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const inQueue = () => {
-  const queue = openMessageQueue({ path });
+const inQueue = (type: "DQS" | "DQN" = "DQS") => {
+  const queue = openMessageQueue({ path, type });
   return [...queue].map((name) => {
     queue.lock(name);
     return queue.getMessage(name);
@@ -73,6 +73,12 @@ describe("mqgen", () => {
     }
   });
 
+  test("makes the same messages in a queue of another type", async () => {
+    const options = ["--count", "20", "-r", "2", "--seed", "42"];
+    expect(await run("mqgen", [...options, "--type", "DQN", path])).toMatchObject({ status: 0, stderr: "" });
+    expect(inQueue("DQN")).toStrictEqual(lines((await run("mqgen", options)).stdout));
+  });
+
   test("compresses", async () => {
     const options = ["--compression", "lz4", "--body-length", "1000"];
     const { stdout } = await run("mqgen", options);
@@ -96,7 +102,11 @@ describe("mqgen", () => {
       ["--compression", "bzip2"],
       'Expected --compression to be one of lz4, snappy, zlib, with ! where it is forced, got "bzip2"',
     ],
-    [["--type", "DQX", "QUEUE"], 'Expected --type to be one of DQS, NULL, ZERO, got "DQX"'],
+    [["--type", "DQX", "QUEUE"], 'Expected --type to be one of DQS, DQN, NULL, ZERO, got "DQX"'],
+    [
+      ["--type", "DQN", "--compression", "zlib", "QUEUE"],
+      "Unknown option --compression of a normal queue, expected one of path, create, durability, maxlock, maxtemp, rndhex, umask, maxelts, nlink, schema",
+    ],
     [["-r", "3"], 'Expected --randomness to be an integer from 0 to 2, got "3"'],
     [["QUEUE", "more"], 'Unexpected argument "more"'],
   ])("refuses %j before it makes anything", async (args, message) => {

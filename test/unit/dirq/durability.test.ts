@@ -1,58 +1,18 @@
-// What the durable modes bring to the disk, and in which order: seen at the file calls themselves.
+// What the durable modes of a simple queue bring to the disk, and in which order.
 import fs from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { SimpleQueue, type Durability, type FileCalls } from "@spoolwire/dirq";
+import { dirname, join } from "node:path";
+import { SimpleQueue, type Durability } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { ioError, recording, temporaries } from "../../helpers/recorded-syncs.js";
 
 let top: string;
 let path: string;
 beforeEach(() => {
-  top = temporaryDirectory("durability");
+  top = temporaryDirectory("durability", inMemory);
   path = join(top, "queue");
 });
 afterEach(() => removeDirectory(top));
-
-/** Real file calls that tell what is done to which file, in words. */
-function recording(): { calls: FileCalls; done: string[] } {
-  const done: string[] = [];
-  const open = new Map<number, string>();
-  const nameOf = (file: string) =>
-    basename(file) === "source"
-      ? "source"
-      : file === top
-        ? "above"
-        : file === path
-          ? "top"
-          : file.endsWith(".tmp")
-            ? "tmp"
-            : dirname(file) === path
-              ? "dir"
-              : "element";
-  const calls: FileCalls = {
-    ...fs,
-    openSync: ((file: string, ...rest: [number]) => {
-      const fd = fs.openSync(file, ...rest);
-      open.set(fd, nameOf(file));
-      return fd;
-    }) as FileCalls["openSync"],
-    fdatasyncSync: (fd) => void done.push(`sync ${open.get(fd)}`),
-    fsyncSync: (fd) => void done.push(`sync ${open.get(fd)}`),
-    fdatasync: (fd, callback) => {
-      done.push(`sync ${open.get(fd)}`);
-      callback(null);
-    },
-    fsync: (fd, callback) => {
-      done.push(`sync ${open.get(fd)}`);
-      callback(null);
-    },
-    linkSync: (from, to) => {
-      done.push(`link ${nameOf(String(from))} to ${nameOf(String(to))}`);
-      fs.linkSync(from, to);
-    },
-  };
-  return { calls, done };
-}
 
 const publish = "link tmp to element";
 
@@ -62,7 +22,7 @@ describe("add", () => {
     ["file", [], ["sync tmp", publish]],
     ["full", ["sync above"], ["sync tmp", publish, "sync dir", "sync top"]],
   ])("in mode %s syncs what that mode needs, in order", (durability, making, adding) => {
-    const { calls, done } = recording();
+    const { calls, done } = recording(top);
     const queue = new SimpleQueue({ path, durability }, { calls });
     expect(done.splice(0)).toEqual(making);
     queue.add("x");
@@ -75,7 +35,7 @@ describe("add", () => {
   test("in mode full syncs the name of a directory that somebody else has made", () => {
     const clock = () => 1_700_000_000_000_000;
     new SimpleQueue({ path }, { clock }).add("from a writer that syncs nothing");
-    const { calls, done } = recording();
+    const { calls, done } = recording(top);
     new SimpleQueue({ path, durability: "full" }, { calls, clock }).add("x");
     expect(done).toEqual(["sync tmp", publish, "sync dir", "sync top"]);
   });
@@ -85,7 +45,7 @@ describe("add", () => {
     ["file", ["sync source", "link source to element"]],
     ["full", ["sync source", "link source to element", "sync dir", "sync top"]],
   ])("of a file by its path does the same in mode %s", (durability, steps) => {
-    const { calls, done } = recording();
+    const { calls, done } = recording(top);
     const queue = new SimpleQueue({ path, durability }, { calls });
     done.splice(0);
     fs.writeFileSync(join(top, "source"), "x");
@@ -102,13 +62,27 @@ describe("add", () => {
   });
 
   test("in mode full syncs each directory that it had to make", () => {
-    const { calls, done } = recording();
+    const { calls, done } = recording(top);
     new SimpleQueue({ path: join(path, "a/b"), durability: "full" }, { calls });
     expect(done).toEqual(["sync dir", "sync top", "sync above"]);
   });
 
+  test("is no failure if others take the element and purge its directory before it is synced", async () => {
+    const { calls, done } = recording(top);
+    const queue = new SimpleQueue({ path, durability: "full" }, { calls });
+    const link = calls.linkSync;
+    calls.linkSync = (from, to) => {
+      link(from, to);
+      fs.rmSync(dirname(String(to)), { recursive: true });
+    };
+    expect(queue.add("x")).toMatch(/^[0-9a-f]{8}\/[0-9a-f]{14}$/);
+    expect(await queue.addMany(["y"])).toHaveLength(1);
+    expect(queue.count()).toBe(0);
+    expect(done.at(-1)).toBe("sync top");
+  });
+
   test("of a file that cannot be synced is an error, and nothing is published or left", () => {
-    const error = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+    const error = ioError();
     const calls = {
       ...fs,
       fdatasyncSync: () => {
@@ -117,9 +91,8 @@ describe("add", () => {
     };
     const queue = new SimpleQueue({ path, durability: "file" }, { calls });
     expect(() => queue.add("x")).toThrow(error);
-    expect(
-      fs.readdirSync(path, { recursive: true }).filter((name) => basename(String(name)).length > 8),
-    ).toEqual([]);
+    expect(queue.count()).toBe(0);
+    expect(temporaries(path)).toEqual([]);
   });
 });
 
@@ -135,7 +108,7 @@ describe("addMany", () => {
   });
 
   test("in mode full syncs every file before it publishes any, and the directory once", async () => {
-    const { calls, done } = recording();
+    const { calls, done } = recording(top);
     const queue = new SimpleQueue({ path, durability: "full", granularity: 0xffffffff }, { calls });
     done.splice(0);
     await queue.addMany(elements.slice(0, 3));
@@ -152,28 +125,16 @@ describe("addMany", () => {
   });
 
   test("that fails leaves no temporary file open or lying there, and publishes nothing of the group", async () => {
-    const error = Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
-    let opened = 0;
-    const calls: FileCalls = {
-      ...fs,
-      openSync: (...args) => {
-        const fd = fs.openSync(...args);
-        opened++;
-        return fd;
-      },
-      closeSync: (fd) => {
-        opened--;
-        fs.closeSync(fd);
-      },
-      fdatasync: (_, callback) => {
-        setImmediate(callback, opened === 3 ? error : null);
-      },
+    const error = ioError();
+    const { calls, open } = recording(top);
+    calls.fdatasync = (fd, callback) => {
+      setImmediate(callback, fd === Math.max(...open.keys()) ? error : null);
     };
     const queue = new SimpleQueue({ path, durability: "full" }, { calls });
     await expect(queue.addMany(["a", "b", "c"])).rejects.toBe(error);
-    expect(opened).toBe(0);
+    expect(open.size).toBe(0);
     expect(queue.count()).toBe(0);
-    expect(fs.readdirSync(join(path, fs.readdirSync(path)[0] ?? ""))).toEqual([]);
+    expect(temporaries(path)).toEqual([]);
   });
 
   test("lets others work while the disk does", async () => {

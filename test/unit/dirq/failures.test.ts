@@ -1,9 +1,9 @@
 // File calls that fail, at every moment of every operation of a simple queue.
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SimpleQueue } from "@spoolwire/dirq";
-import { expect } from "vitest";
-import { asAnotherAccount, failingCalls } from "../../helpers/failing-calls.js";
+import { SimpleQueue, type QueueOptions } from "@spoolwire/dirq";
+import { describe, expect } from "vitest";
+import { asAnotherAccount, failingCalls, type Type } from "../../helpers/failing-calls.js";
 
 const element = (queue: SimpleQueue) => queue.add("body");
 
@@ -33,36 +33,56 @@ function remnants(queue: SimpleQueue): string {
 
 const untouched = { done: ["body"], failed: [["body"]] };
 
-failingCalls(
-  {
-    open: (path, surroundings) => new SimpleQueue({ path }, surroundings),
-    add: (queue, body) => queue.add(body),
-    get: (queue, name) => String(queue.get(name)),
-    body: String,
+const type = (options: Partial<QueueOptions> = {}): Type<SimpleQueue> => ({
+  open: (path, surroundings) => new SimpleQueue({ path, ...options }, surroundings),
+  add: (queue, body) => queue.add(body),
+  get: (queue, name) => String(queue.get(name)),
+  body: String,
+});
+
+// The temporary file has a second name by then, which is left to a purge.
+const add = { run: (queue: SimpleQueue) => queue.add("body"), done: ["body"], unnoticed: 1 };
+const addMany = { run: (queue: SimpleQueue) => queue.addMany(["one", "two"]), done: ["one", "two"] };
+
+failingCalls(type(), {
+  add: { ...add, failed: [[]] },
+  addMany: { ...addMany, failed: [[], ["one"]], unnoticed: 2 },
+  addPath: {
+    prepare: source,
+    run: (queue, _, top) => queue.addPath(sourceIn(top)),
+    done: ["body"],
+    failed: [[]],
+    checkFailed: (top) => expect(readdirSync(top)).toContain("source"),
   },
-  {
-    add: { run: (queue) => queue.add("body"), done: ["body"], failed: [[]], unnoticed: 1 },
-    addPath: {
-      prepare: source,
-      run: (queue, _, top) => queue.addPath(sourceIn(top)),
-      done: ["body"],
-      failed: [[]],
-      checkFailed: (top) => expect(readdirSync(top)).toContain("source"),
-    },
-    lock: { prepare: element, run: (queue, name) => queue.lock(name), ...untouched },
-    "lock by another account": {
-      prepare: element,
-      run: (queue, name) => queue.lock(name),
-      calls: asAnotherAccount,
-      ...untouched,
-    },
-    get: { prepare: locked, run: (queue, name) => queue.get(name), ...untouched },
-    touch: { prepare: locked, run: (queue, name) => queue.touch(name), ...untouched },
-    unlock: { prepare: locked, run: (queue, name) => queue.unlock(name), ...untouched },
-    // It may be the lock of a removed element that could not be removed.
-    remove: { prepare: locked, run: (queue, name) => queue.remove(name), done: [], failed: [["body"], []] },
-    count: { prepare: element, run: (queue) => queue.count(), ...untouched },
-    iteration: { prepare: element, run: (queue) => [...queue], ...untouched },
-    purge: { prepare: remnants, run: (queue) => queue.purge(), ...untouched },
+  lock: { prepare: element, run: (queue, name) => queue.lock(name), ...untouched },
+  "lock by another account": {
+    prepare: element,
+    run: (queue, name) => queue.lock(name),
+    calls: asAnotherAccount,
+    ...untouched,
   },
-);
+  get: { prepare: locked, run: (queue, name) => queue.get(name), ...untouched },
+  touch: { prepare: locked, run: (queue, name) => queue.touch(name), ...untouched },
+  unlock: { prepare: locked, run: (queue, name) => queue.unlock(name), ...untouched },
+  // It may be the lock of a removed element that could not be removed.
+  remove: { prepare: locked, run: (queue, name) => queue.remove(name), done: [], failed: [["body"], []] },
+  count: { prepare: element, run: (queue) => queue.count(), ...untouched },
+  iteration: { prepare: element, run: (queue) => [...queue], ...untouched },
+  purge: { prepare: remnants, run: (queue) => queue.purge(), ...untouched },
+});
+
+// After a sync, a close has nothing more to tell.
+describe("in mode file", () => {
+  failingCalls(type({ durability: "file" }), {
+    add: { ...add, failed: [[]] },
+    addMany: { ...addMany, failed: [[], ["one"]], unnoticed: 4 },
+  });
+});
+
+// What could not be synced in the end may be there. And the close of 2 directories more.
+describe("in mode full", () => {
+  failingCalls(type({ durability: "full" }), {
+    add: { ...add, failed: [[], ["body"]] },
+    addMany: { ...addMany, failed: [[], ["one"], ["one", "two"]], unnoticed: 6 },
+  });
+});

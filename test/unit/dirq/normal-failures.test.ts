@@ -1,9 +1,9 @@
 // File calls that fail, at every moment of every operation of a normal queue.
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { NormalQueue, type Fields } from "@spoolwire/dirq";
-import { expect } from "vitest";
-import { asAnotherAccount, failingCalls } from "../../helpers/failing-calls.js";
+import { NormalQueue, type Fields, type NormalQueueOptions } from "@spoolwire/dirq";
+import { describe, expect } from "vitest";
+import { asAnotherAccount, failingCalls, type Type } from "../../helpers/failing-calls.js";
 
 /** One element has both fields, so that there is a half of it. */
 const fields = (body: string) => ({ body, header: { of: body } });
@@ -32,34 +32,59 @@ function remnants(queue: NormalQueue): string {
 
 const untouched = { done: ["body"], failed: [["body"]] };
 
-failingCalls(
-  {
-    open: (path, surroundings) =>
-      new NormalQueue({ path, schema: { body: "string", header: "table", note: "string?" } }, surroundings),
-    add: (queue, body) => queue.add(fields(body)),
-    get: (queue, name) => queue.get(name).body as string,
-    body: (element) => {
-      const { body, header } = element as Fields;
-      expect(header).toEqual({ of: body });
-      return body as string;
-    },
+const type = (options: Partial<NormalQueueOptions> = {}): Type<NormalQueue> => ({
+  open: (path, surroundings) =>
+    new NormalQueue(
+      { path, schema: { body: "string", header: "table", note: "string?" }, ...options },
+      surroundings,
+    ),
+  add: (queue, body) => queue.add(fields(body)),
+  get: (queue, name) => queue.get(name).body as string,
+  body: (element) => {
+    const { body, header } = element as Fields;
+    expect(header).toEqual({ of: body });
+    return body as string;
   },
-  {
-    add: { run: (queue) => queue.add(fields("body")), done: ["body"], failed: [[]] },
-    lock: { prepare: element, run: (queue, name) => queue.lock(name), ...untouched },
-    get: { prepare: locked, run: (queue, name) => queue.get(name), ...untouched },
-    touch: { prepare: locked, run: (queue, name) => queue.touch(name), ...untouched },
-    "touch by another account": {
-      prepare: locked,
-      run: (queue, name) => queue.touch(name),
-      calls: asAnotherAccount,
-      ...untouched,
-    },
-    unlock: { prepare: locked, run: (queue, name) => queue.unlock(name), ...untouched },
-    // What is in obsolete is removed already, though some of it may be left for a purge.
-    remove: { prepare: locked, run: (queue, name) => queue.remove(name), done: [], failed: [["body"], []] },
-    count: { prepare: element, run: (queue) => queue.count(), ...untouched },
-    iteration: { prepare: element, run: (queue) => [...queue], ...untouched },
-    purge: { prepare: remnants, run: (queue) => queue.purge(), ...untouched },
+});
+
+const add = { run: (queue: NormalQueue) => queue.add(fields("body")), done: ["body"] };
+const addMany = {
+  run: (queue: NormalQueue) => queue.addMany(["one", "two"].map(fields)),
+  done: ["one", "two"],
+};
+
+failingCalls(type(), {
+  add: { ...add, failed: [[]] },
+  addMany: { ...addMany, failed: [[], ["one"]] },
+  lock: { prepare: element, run: (queue, name) => queue.lock(name), ...untouched },
+  get: { prepare: locked, run: (queue, name) => queue.get(name), ...untouched },
+  touch: { prepare: locked, run: (queue, name) => queue.touch(name), ...untouched },
+  "touch by another account": {
+    prepare: locked,
+    run: (queue, name) => queue.touch(name),
+    calls: asAnotherAccount,
+    ...untouched,
   },
-);
+  unlock: { prepare: locked, run: (queue, name) => queue.unlock(name), ...untouched },
+  // What is in obsolete is removed already, though some of it may be left for a purge.
+  remove: { prepare: locked, run: (queue, name) => queue.remove(name), done: [], failed: [["body"], []] },
+  count: { prepare: element, run: (queue) => queue.count(), ...untouched },
+  iteration: { prepare: element, run: (queue) => [...queue], ...untouched },
+  purge: { prepare: remnants, run: (queue) => queue.purge(), ...untouched },
+});
+
+// After a sync, a close has nothing more to tell: those of 4 fields and 2 directories.
+describe("in mode file", () => {
+  failingCalls(type({ durability: "file" }), {
+    add: { ...add, failed: [[]] },
+    addMany: { ...addMany, failed: [[], ["one"]], unnoticed: 6 },
+  });
+});
+
+// What could not be synced in the end may be there. And the close of 2 directories more.
+describe("in mode full", () => {
+  failingCalls(type({ durability: "full" }), {
+    add: { ...add, failed: [[], ["body"]] },
+    addMany: { ...addMany, failed: [[], ["one"], ["one", "two"]], unnoticed: 8 },
+  });
+});

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { NormalQueue, type Fields, type NormalQueueOptions, type Surroundings } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, remainsBelow, type Moment } from "../../helpers/file-calls.js";
 import { takeAll } from "../../helpers/queue-contract.js";
 import { ahead, consume, outcome, purge } from "../../helpers/rivals.js";
@@ -24,7 +24,7 @@ let path: string;
 beforeEach(() => {
   // Time stands: no purge has to pause, so that all of it happens at its moment.
   vi.useFakeTimers({ toFake: ["Date"] });
-  top = temporaryDirectory("races");
+  top = temporaryDirectory("races", inMemory);
   path = join(top, "queue");
 });
 afterEach(() => {
@@ -52,6 +52,25 @@ function fresh(moment: Moment, options: Partial<NormalQueueOptions> = {}) {
   rmSync(path, { recursive: true, force: true });
   return { queue: open({ calls: moment.calls }, options), rival: open({}, options) };
 }
+
+/** The ways to add an element. */
+const adders: {
+  name: string;
+  options: Partial<NormalQueueOptions>;
+  add(this: void, queue: NormalQueue, body: string): Promise<string | undefined>;
+}[] = [
+  { name: "add", options: {}, add: async (queue, body) => queue.add(fields(body)) },
+  {
+    name: "add in mode full",
+    options: { durability: "full" },
+    add: async (queue, body) => queue.add(fields(body)),
+  },
+  {
+    name: "addMany in mode full",
+    options: { durability: "full" },
+    add: async (queue, body) => (await queue.addMany([fields(body)]))[0],
+  },
+];
 
 /** As `fresh`, with an element. */
 function withElement(moment: Moment) {
@@ -84,15 +103,15 @@ function toEach(directory: string, action: (path: string) => unknown): void {
 }
 
 describe("a rival that acts just before each file call of", () => {
-  describe("add:", () => {
+  describe.each(adders)("$name:", ({ options, add }) => {
     test("a purge that removes the empty directory", async () => {
       const reached = await atEveryCall(async (moment) => {
-        const { queue, rival } = fresh(moment);
+        const { queue, rival } = fresh(moment, options);
         queue.add(fields("first"));
         consume(rival);
         mkdirSync(file("00000001"));
         moment.arm(() => purge(rival));
-        const name = queue.add(fields("body"));
+        const name = await add(queue, "body");
         expect([...queue]).toEqual([name]);
         expect(await leftovers()).toEqual(["body"]);
       });
@@ -112,9 +131,9 @@ describe("a rival that acts just before each file call of", () => {
       ],
     ])("%s: it is made again", async (_, attack) => {
       const reached = await atEveryCall(async (moment) => {
-        const { queue } = fresh(moment);
+        const { queue } = fresh(moment, options);
         moment.arm(attack);
-        const name = queue.add(fields("body"));
+        const name = await add(queue, "body");
         expect([...queue]).toEqual([name]);
         expect(await leftovers()).toEqual(["body"]);
       });
@@ -125,11 +144,11 @@ describe("a rival that acts just before each file call of", () => {
       const clock = () => 1_700_000_000_000_000;
       const reached = await atEveryCall(async (moment) => {
         fresh(moment);
-        const queue = open({ calls: moment.calls, clock }, { rndhex: 5 });
+        const queue = open({ calls: moment.calls, clock }, { ...options, rndhex: 5 });
         const rival = open({ clock }, { rndhex: 5 });
         let theirs = "";
         moment.arm(() => (theirs = rival.add(fields("theirs"))));
-        expect(queue.add(fields("ours"))).not.toBe(theirs);
+        expect(await add(queue, "ours")).not.toBe(theirs);
         expect(await leftovers()).toEqual(moment.reached ? ["ours", "theirs"] : ["ours"]);
       });
       expect(reached.length).toBeGreaterThan(11);
@@ -137,10 +156,10 @@ describe("a rival that acts just before each file call of", () => {
 
     test("a consumer", async () => {
       const reached = await atEveryCall(async (moment) => {
-        const { queue, rival } = fresh(moment);
+        const { queue, rival } = fresh(moment, options);
         const taken: string[] = [];
         moment.arm(() => taken.push(...consume<Fields>(rival).map(bodyOf)));
-        queue.add(fields("body"));
+        await add(queue, "body");
         expect([...taken, ...(await leftovers())]).toEqual(["body"]);
       });
       expect(reached.length).toBeGreaterThan(11);
@@ -148,10 +167,10 @@ describe("a rival that acts just before each file call of", () => {
 
     test("adds that fill the directory: at most half of the room is overfilled, and the next one is used", async () => {
       const reached = await atEveryCall(async (moment) => {
-        const { queue, rival } = fresh(moment, { maxelts: 4 });
+        const { queue, rival } = fresh(moment, { ...options, maxelts: 4 });
         const bodies = Array.from({ length: 4 }, (_, n) => `theirs${n}`);
         moment.arm(() => bodies.forEach((body) => rival.add(fields(body))));
-        for (let n = 0; n < 4; n++) queue.add(fields(`ours${n}`));
+        for (let n = 0; n < 4; n++) await add(queue, `ours${n}`);
         expect(readdirSync(file("00000000")).length).toBeLessThanOrEqual(4 + 2);
         if (moment.reached) expect(existsSync(file("00000001"))).toBe(true);
         expect(await leftovers()).toHaveLength(moment.reached ? 8 : 4);

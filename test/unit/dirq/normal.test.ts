@@ -11,7 +11,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { NormalQueue, type DirqError, type Fields, type NormalQueueOptions } from "@spoolwire/dirq";
+import {
+  durabilities,
+  NormalQueue,
+  type DirqError,
+  type Fields,
+  type NormalQueueOptions,
+} from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, filesBelow, remainsBelow } from "../../helpers/file-calls.js";
@@ -19,10 +25,14 @@ import { queueContract } from "../../helpers/queue-contract.js";
 
 const schema = { body: "binary", header: "table?", note: "string?" };
 
-for (const nlink of [false, true]) {
+const kinds: Partial<NormalQueueOptions>[] = [
+  ...durabilities.map((durability) => ({ durability })),
+  { nlink: true },
+];
+for (const kind of kinds) {
   queueContract<Fields>(
-    nlink ? "NormalQueue with nlink" : "NormalQueue",
-    (options, surroundings) => new NormalQueue({ schema, nlink, ...options }, surroundings),
+    `NormalQueue with ${JSON.stringify(kind)}`,
+    (options, surroundings) => new NormalQueue({ schema, ...kind, ...options }, surroundings),
     {
       element: (n) => ({
         body: Buffer.from(`element ${n}`),
@@ -30,6 +40,7 @@ for (const nlink of [false, true]) {
         ...(n % 2 && { note: `Zürich ${n}` }),
       }),
       scattered: { maxelts: 1 },
+      staysAfterFailure: kind.durability === "full",
     },
   );
 }

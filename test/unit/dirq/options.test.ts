@@ -59,7 +59,7 @@ test("a queue is opened by its type", () => {
 test.each<[object, string]>([
   [
     { type: "normal", granularity: 60 },
-    "Unknown option `granularity` of a normal queue, expected one of path, create, maxelts, maxlock, maxtemp, nlink, rndhex, schema, umask",
+    "Unknown option `granularity` of a normal queue, expected one of path, create, durability, maxlock, maxtemp, rndhex, umask, maxelts, nlink, schema",
   ],
   [
     { type: "simple", maxelts: 5 },
@@ -146,7 +146,7 @@ test.each(refused)(
 test("an unknown option is refused, with those that there are", () => {
   expect(() => new SimpleQueue({ path, maxlok: 5 } as QueueOptions)).toThrow(
     new TypeError(
-      "Unknown option `maxlok` of a simple queue, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
+      "Unknown option `maxlok` of a simple queue, expected one of path, create, durability, maxlock, maxtemp, rndhex, umask, granularity",
     ),
   );
   expect(() => openQueue({ path, type: "complex" as "simple" })).toThrow(

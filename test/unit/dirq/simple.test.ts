@@ -13,13 +13,19 @@ import fs, {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SimpleQueue, type QueueOptions } from "@spoolwire/dirq";
+import { durabilities, SimpleQueue, type QueueOptions } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, filesBelow } from "../../helpers/file-calls.js";
 import { queueContract } from "../../helpers/queue-contract.js";
 
-queueContract("SimpleQueue", (options, surroundings) => new SimpleQueue(options, surroundings));
+for (const durability of durabilities) {
+  queueContract(
+    `SimpleQueue in mode ${durability}`,
+    (options, surroundings) => new SimpleQueue({ durability, ...options }, surroundings),
+    { staysAfterFailure: durability === "full" },
+  );
+}
 
 const isRoot = process.getuid?.() === 0;
 

@@ -4,6 +4,13 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { DirqError, type ConsumeEvent } from "@spoolwire/dirq";
 import { DqsQueue, Message, MessageError, openMessageQueue, type MessageQueue } from "@spoolwire/message";
+import { queueContract } from "../../helpers/queue-contract.js";
+
+queueContract<Uint8Array | string>(
+  "DqsQueue",
+  (options, surroundings) => new DqsQueue({ durability: "full", ...options }, surroundings),
+  { staysAfterFailure: true },
+);
 
 let path: string;
 let queue: MessageQueue;
@@ -37,7 +44,7 @@ describe("a DQS queue", () => {
 
   test("refuses another type and an unknown option by name", () => {
     expect(() => openMessageQueue({ path, type: "DQX" as "DQS" })).toThrow(
-      new TypeError('Expected `type` to be one of DQS, NULL, ZERO, got "DQX"'),
+      new TypeError('Expected `type` to be one of DQS, DQN, NULL, ZERO, got "DQX"'),
     );
     expect(() => openMessageQueue({ path, colour: 1 } as { path: string })).toThrow(/`colour`/);
   });

@@ -95,7 +95,7 @@ test("damaged JSON is a message or a MessageError, and nothing else", () => {
     Buffer.from('{"text": true, "encoding": "utf8+base64", "body": "Y2Fmw6k=", "header": {"n": 1.50}}'),
     Buffer.from('{"body": 12345678901234567890, "encoding": "utf8"}'),
   );
-  const outcomes = { message: 0, MESSAGE_BAD_JSON: 0, MESSAGE_BAD_ENCODING: 0, MESSAGE_NOT_SENDABLE: 0 };
+  const outcomes = { message: 0, MESSAGE_BAD_JSON: 0, MESSAGE_BAD_ENCODING: 0 };
   for (let round = 0; round < 5000; round++) {
     const mutant = mutate(originals[random(originals.length)] ?? Buffer.alloc(0), random, words);
     let read: Message;
@@ -104,7 +104,7 @@ test("damaged JSON is a message or a MessageError, and nothing else", () => {
     } catch (error) {
       if (!(error instanceof MessageError))
         throw new Error(`On ${mutant.toString("latin1")}`, { cause: error });
-      outcomes[error.code]++;
+      outcomes[error.code as keyof typeof outcomes]++;
       continue;
     }
     outcomes.message++;
@@ -113,5 +113,5 @@ test("damaged JSON is a message or a MessageError, and nothing else", () => {
   expect(outcomes.message).toBeGreaterThan(100);
   expect(outcomes.MESSAGE_BAD_JSON).toBeGreaterThan(1000);
   expect(outcomes.MESSAGE_BAD_ENCODING).toBeGreaterThan(50);
-  expect(outcomes.MESSAGE_NOT_SENDABLE).toBe(0);
+  expect(Object.keys(outcomes)).toHaveLength(3);
 });

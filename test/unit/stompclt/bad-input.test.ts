@@ -129,11 +129,19 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b type=XYZ"],
-      '--outgoing-queue: Expected `type` to be one of DQS, NULL, ZERO, got "XYZ"',
+      '--outgoing-queue: Expected `type` to be one of DQS, DQN, NULL, ZERO, got "XYZ"',
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b type=DQN nlink=maybe"],
+      "--outgoing-queue: Expected `nlink` to be true or false, got 'maybe' (string)",
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b type=DQN schema=x"],
+      "--outgoing-queue: Unknown option `schema`: that of a DQN queue is fixed",
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b colour=red"],
-      "--outgoing-queue: Unknown option `colour` of a simple queue, expected one of path, create, durability, granularity, maxlock, maxtemp, rndhex, umask",
+      "--outgoing-queue: Unknown option `colour` of a simple queue, expected one of path, create, durability, maxlock, maxtemp, rndhex, umask, granularity",
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "http://127.0.0.1:1"],
