@@ -448,6 +448,61 @@ export function queueContract<Element>(
       });
     });
 
+    describe("consume", () => {
+      test("of an empty queue finds nothing", async () => {
+        expect(await open({ path }).consume({ wait: 0 }).next()).toMatchObject({ done: true });
+      });
+
+      test("yields each element once, in order, locked, and settles it as it is told", async () => {
+        const { queue, names } = filled(5);
+        const seen: [string, Element][] = [];
+        for await (const held of queue.consume({ wait: 0 })) {
+          expect(open({ path }).lock(held.name)).toBe(false);
+          seen.push([held.name, held.content]);
+          if (seen.length === 2) held.release();
+          else if (seen.length === 3) expect(held.quarantine("why not")).toBeDefined();
+          else expect(held.done()).toBe(true);
+        }
+        expect(seen).toEqual(names.map((name, n) => [name, element(n)]));
+        expect([...queue]).toEqual([names[1]]);
+        expect(queue.lock(names[1]!)).toBe(true);
+        expect([...queue.quarantined()].map((kept) => kept.element)).toEqual([names[2]]);
+      });
+
+      test("meets an element that is added later", async () => {
+        const queue = open({ path });
+        const later = setTimeout(() => void open({ path }).add(element(1)), 50);
+        for await (const held of queue.consume()) {
+          expect(held.content).toEqual(element(1));
+          expect(held.done()).toBe(true);
+          break;
+        }
+        clearTimeout(later);
+      });
+    });
+
+    describe("the quarantine", () => {
+      test("of a queue without any is empty", () => {
+        expect([...open({ path }).quarantined()]).toEqual([]);
+      });
+
+      test("keeps an element out of the queue with the reason, and gives it back", () => {
+        const { queue, name } = addOne();
+        expect(() => queue.quarantine(name, "x")).toThrow(refusal("DIRQ_NOT_LOCKED"));
+        queue.lock(name);
+        const aside = queue.quarantine(name, "it is bad")!;
+        expect(queue.count()).toBe(0);
+        expect([...open({ path }).quarantined()]).toMatchObject([
+          { name: aside, element: name, reason: "it is bad" },
+        ]);
+        const again = queue.requeue(aside)!;
+        expect([...queue]).toEqual([again]);
+        expect(queue.lock(again)).toBe(true);
+        expect(queue.get(again)).toEqual(element(0));
+        expect(queue.requeue(aside)).toBeUndefined();
+      });
+    });
+
     test("what is no name is DIRQ_BAD_NAME everywhere, before any file call", async () => {
       const reached = await atEveryCall((moment) => {
         const queue = open({ path }, moment);

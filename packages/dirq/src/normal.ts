@@ -143,7 +143,9 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
 
   protected restore(path: string): string | undefined {
     this.tryUnlock(path);
-    return this.masked(() => this.#publish(path));
+    const name = this.masked(() => this.#publish(path));
+    if (name !== undefined && this.durability === "full") this.durableNames.sync(name);
+    return name;
   }
 
   protected tryUnlock(element: string): boolean {

@@ -7,6 +7,8 @@ import { queueContract } from "../../helpers/queue-contract.js";
 
 queueContract("NullQueue", ({ path }, surroundings) => new NullQueue({ path }, surroundings), {
   only: [
+    "of an empty queue finds nothing",
+    "of a queue without any is empty",
     "of an empty queue find nothing",
     "what is no name is DIRQ_BAD_NAME everywhere, before any file call",
   ],
