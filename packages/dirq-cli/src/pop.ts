@@ -1,80 +1,108 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DqsQueue, MessageError } from "@spoolwire/message";
-import { ConfigError, ExitStatus, type Invocation, type OptionEntry } from "@spoolwire/program";
+import { ConfigError, excludes, ExitStatus, requires } from "@spoolwire/program";
+import { command } from "./command.js";
+import { execute } from "./exec.js";
+import { formOf } from "./get.js";
+import { isBadElement, Outcome } from "./named.js";
 import { queueOperand } from "./operands.js";
-
-export const popOptions = [
-  { name: "count", type: "integer", short: "c", value: "N", default: 1, help: "how many elements; 0: all" },
-  {
-    name: "wait",
-    type: "number",
-    value: "SECONDS",
-    default: 0,
-    help: "when there is none, wait so long for one",
-  },
-  { name: "body", type: "boolean", help: "the elements are messages: write their bodies" },
-  {
-    name: "statistics",
-    type: "boolean",
-    short: "s",
-    help: "tell how many elements were taken, and how fast",
-  },
-] as const satisfies readonly OptionEntry[];
+import { formOptions, statisticsOption, typeOptions } from "./options.js";
+import { Output } from "./output.js";
+import { openSpool } from "./spool.js";
 
 /** How often an empty queue is looked at again, milliseconds. */
 const RESCAN_MS = 50;
 
-/** `dirq pop QUEUE`: write elements to standard output and remove each once it is written. */
-export async function pop({
-  options,
-  operands,
-  log,
-  signal,
-}: Invocation<typeof popOptions>): Promise<number> {
-  const { path, rest } = queueOperand(operands);
-  if (rest.length > 0) throw new ConfigError(`Unexpected argument "${rest[0]}"`);
-  const queue = new DqsQueue({ path, create: options.wait > 0 });
-  const most = options.count || Infinity;
-  const malformed = new Set<string>();
-  const started = performance.now();
-  let count = 0;
-  let last = started;
+export const pop = command(
+  {
+    name: "pop",
+    summary:
+      "Take elements: write each to standard output, or hand it to a command, and remove it after that. " +
+      "ARG… are the arguments of the command.",
+    operands: "QUEUE [ARG…]",
+    options: [
+      {
+        name: "count",
+        type: "integer",
+        short: "c",
+        value: "N",
+        default: 1,
+        help: "how many elements; 0: all",
+      },
+      {
+        name: "wait",
+        type: "number",
+        value: "SECONDS",
+        default: 0,
+        help: "when there is none, wait so long for one",
+      },
+      ...formOptions,
+      {
+        name: "exec",
+        type: "string",
+        value: "CMD",
+        help: "run this with each element on its standard input, its name in DIRQ_NAME; remove it if the status is 0",
+      },
+      { name: "shell", type: "boolean", help: "CMD is a line for the shell, ARG… are its $1, $2, …" },
+      ...typeOptions,
+      statisticsOption,
+    ],
+    relations: [excludes("json", "body"), requires("shell", "exec")],
+  },
+  async ({ options, operands, log, signal, streams }) => {
+    const { path, rest: args } = queueOperand(operands);
+    const { exec, shell = false } = options;
+    if (exec === undefined && args.length > 0) throw new ConfigError(`Unexpected argument "${args[0]}"`);
+    const spool = openSpool(path, { ...options, create: options.wait > 0 });
+    const { queue } = spool;
+    const form = formOf(options);
+    const output = new Output(streams.stdout);
+    const outcome = new Outcome(log);
+    const most = options.count || Infinity;
+    const failed = new Set<string>();
+    const started = performance.now();
+    let last = started;
 
-  /** False: the element is malformed, and stays. */
-  async function take(name: string): Promise<boolean> {
-    try {
-      await write(options.body ? queue.getMessage(name).body : queue.get(name));
-    } catch (error) {
+    /** Returns why the element stays, if it does. */
+    async function handle(name: string, input: string | Buffer): Promise<string | undefined> {
+      if (exec === undefined) {
+        await output.write(input);
+        return undefined;
+      }
+      const env = { DIRQ_QUEUE: path, DIRQ_NAME: name };
+      return await execute({ command: exec, args, shell, env, input });
+    }
+
+    async function take(name: string): Promise<void> {
+      try {
+        const why = await handle(name, spool.read(name, form));
+        if (why === undefined) {
+          queue.remove(name);
+          outcome.done++;
+          last = performance.now();
+          return;
+        }
+        outcome.failed(`${name} stays: ${exec} ${why}`, ExitStatus.temporary);
+      } catch (error) {
+        queue.unlock(name, true);
+        if (!isBadElement(error)) throw error;
+        outcome.malformed(error);
+      }
       queue.unlock(name, true);
-      if (!(error instanceof MessageError)) throw error;
-      malformed.add(name);
-      log.error(`${error.message}; it stays where it is`);
-      return false;
+      failed.add(name);
     }
-    queue.remove(name);
-    return true;
-  }
 
-  while (count < most && !signal.aborted) {
-    for (const name of queue) {
-      if (count >= most || signal.aborted) break;
-      if (malformed.has(name) || !queue.lock(name) || !(await take(name))) continue;
-      count++;
-      last = performance.now();
+    while (outcome.done < most && !signal.aborted) {
+      for (const name of queue) {
+        if (outcome.done >= most || signal.aborted) break;
+        if (!failed.has(name) && queue.lock(name)) await take(name);
+      }
+      if (performance.now() - last >= options.wait * 1000) break;
+      await sleep(RESCAN_MS);
     }
-    if (performance.now() - last >= options.wait * 1000) break;
-    await sleep(RESCAN_MS);
-  }
-  if (options.statistics) {
-    log.info(`took ${count} elements in ${((last - started) / 1000).toFixed(3)} seconds`);
-  }
-  if (malformed.size > 0) return ExitStatus.dataError;
-  return count === 0 || count < options.count ? ExitStatus.nothing : ExitStatus.ok;
-}
-
-/** Resolves when the reader of our output has the bytes (or the kernel, if it is a pipe). */
-function write(bytes: string | Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
-  });
-}
+    if (options.statistics) {
+      log.info(`took ${outcome.done} elements in ${((last - started) / 1000).toFixed(3)} seconds`);
+    }
+    const isShort = outcome.done === 0 || outcome.done < options.count;
+    return outcome.status || (isShort ? ExitStatus.nothing : ExitStatus.ok);
+  },
+);

@@ -119,7 +119,7 @@ function buildCommand(spec: ProgramSpec<readonly OptionEntry[]>, entries: readon
   for (const entry of entries) {
     const takesValue = entry.type !== "boolean" && entry.type !== "counter";
     const value = takesValue
-      ? ` <${entry.value ?? (entry.type === "properties" ? "KEY=VALUE…" : "VALUE")}>`
+      ? ` <${entry.value ?? entry.choices?.join("|") ?? (entry.type === "properties" ? "KEY=VALUE…" : "VALUE")}>`
       : "";
     const note = entry.default === undefined ? "" : ` (default ${entry.default})`;
     command.addOption(
