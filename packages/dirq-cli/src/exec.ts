@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { ConfigError } from "@spoolwire/program";
 
 export interface Execution {
   readonly command: string;
@@ -12,7 +13,8 @@ export interface Execution {
 /**
  * Run a command with this on its standard input; it has our standard output and error. Whether it reads all
  * of its input is its own affair.
- * Returns undefined if it succeeded, else why not. Throws if there is no such command.
+ * Returns undefined if it succeeded, else why not.
+ * @throws ConfigError if it cannot be run
  */
 export async function execute({ command, args, shell, env, input }: Execution): Promise<string | undefined> {
   const words = shell ? ["sh", "-c", command, "sh", ...args] : [command, ...args];
@@ -22,7 +24,15 @@ export async function execute({ command, args, shell, env, input }: Execution): 
   });
   child.stdin.on("error", () => undefined).end(input);
   return await new Promise((resolve, reject) => {
-    child.on("error", reject);
+    child.on("error", (cause: NodeJS.ErrnoException) => {
+      const hint = /\s/.test(command) && !shell ? ", or a line for the shell with --shell" : "";
+      reject(
+        new ConfigError(
+          `Expected --exec to be a program that can be run${hint}, got "${command}" (${cause.code})`,
+          { cause },
+        ),
+      );
+    });
     child.on("exit", (status, signal) => {
       if (status === 0) resolve(undefined);
       else resolve(signal ? `was ended by ${signal}` : `ended with status ${status}`);

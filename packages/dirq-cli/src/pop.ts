@@ -1,16 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import type { HeldElement } from "@spoolwire/dirq";
 import { ConfigError, excludes, ExitStatus, requires } from "@spoolwire/program";
+import { Aside } from "./aside.js";
 import { command } from "./command.js";
 import { execute } from "./exec.js";
 import { formOf } from "./get.js";
-import { isBadElement, Outcome } from "./named.js";
 import { queueOperand } from "./operands.js";
 import { formOptions, statisticsOption, typeOptions } from "./options.js";
 import { Output } from "./output.js";
 import { openSpool } from "./spool.js";
-
-/** How often an empty queue is looked at again, milliseconds. */
-const RESCAN_MS = 50;
 
 export const pop = command(
   {
@@ -43,66 +40,103 @@ export const pop = command(
         help: "run this with each element on its standard input, its name in DIRQ_NAME; remove it if the status is 0",
       },
       { name: "shell", type: "boolean", help: "CMD is a line for the shell, ARG… are its $1, $2, …" },
+      {
+        name: "jobs",
+        type: "integer",
+        short: "j",
+        value: "N",
+        min: 1,
+        help: "run so many at once (default 1)",
+      },
+      { name: "quarantine", type: "boolean", help: "move an element aside whose command failed" },
+      {
+        name: "empty",
+        type: "boolean",
+        help: "take empty elements too, which a power cut leaves: they are moved aside",
+      },
       ...typeOptions,
       statisticsOption,
     ],
-    relations: [excludes("json", "body"), requires("shell", "exec")],
+    relations: [
+      excludes("json", "body"),
+      requires("shell", "exec"),
+      requires("jobs", "exec"),
+      requires("quarantine", "exec"),
+    ],
   },
   async ({ options, operands, log, signal, streams }) => {
     const { path, rest: args } = queueOperand(operands);
     const { exec, shell = false } = options;
     if (exec === undefined && args.length > 0) throw new ConfigError(`Unexpected argument "${args[0]}"`);
     const spool = openSpool(path, { ...options, create: options.wait > 0 });
-    const { queue } = spool;
-    const form = formOf(options);
     const output = new Output(streams.stdout);
-    const outcome = new Outcome(log);
     const most = options.count || Infinity;
+    const jobs = options.jobs ?? 1;
+    const aside = new Aside(log);
     const failed = new Set<string>();
+    const stop = new AbortController();
+    const running = new Set<Promise<void>>();
     const started = performance.now();
-    let last = started;
+    let [count, last] = [0, started];
 
-    /** Returns why the element stays, if it does. */
-    async function handle(name: string, input: string | Buffer): Promise<string | undefined> {
-      if (exec === undefined) {
-        await output.write(input);
-        return undefined;
+    /** Returns why the command failed, if it did. */
+    async function handle({ name, content }: HeldElement<string | Buffer>): Promise<string | undefined> {
+      if (exec !== undefined) {
+        const env = { DIRQ_QUEUE: path, DIRQ_NAME: name };
+        return await execute({ command: exec, args, shell, env, input: content });
       }
-      const env = { DIRQ_QUEUE: path, DIRQ_NAME: name };
-      return await execute({ command: exec, args, shell, env, input });
+      await output.write(content);
+      return undefined;
     }
 
-    async function take(name: string): Promise<void> {
+    async function take(element: HeldElement<string | Buffer>): Promise<void> {
+      const { name } = element;
       try {
-        const why = await handle(name, spool.read(name, form));
+        const why = await handle(element);
+        failed.delete(name);
         if (why === undefined) {
-          queue.remove(name);
-          outcome.done++;
+          element.done();
+          count++;
           last = performance.now();
-          return;
+        } else if (options.quarantine) {
+          const quarantined = element.quarantine(`${exec} ${why}`);
+          if (quarantined !== undefined) aside.moved(name, quarantined, `${exec} ${why}`);
+        } else {
+          log.error(`${name} stays: ${exec} ${why}`);
+          failed.add(name);
+          element.release();
         }
-        outcome.failed(`${name} stays: ${exec} ${why}`, ExitStatus.temporary);
       } catch (error) {
-        queue.unlock(name, true);
-        if (!isBadElement(error)) throw error;
-        outcome.malformed(error);
+        element.release();
+        stop.abort(error);
       }
-      queue.unlock(name, true);
-      failed.add(name);
     }
 
-    while (outcome.done < most && !signal.aborted) {
-      for (const name of queue) {
-        if (outcome.done >= most || signal.aborted) break;
-        if (!failed.has(name) && queue.lock(name)) await take(name);
+    const consumed = spool.consume(formOf(options), {
+      signal: AbortSignal.any([signal, stop.signal]),
+      prefetch: jobs,
+      wait: options.wait,
+      allowEmpty: options.empty ?? false,
+      onEvent: aside.event,
+    });
+    for await (const element of consumed) {
+      // What failed comes again, a second later: that is no reason to wait for longer.
+      if (failed.has(element.name) && performance.now() - last >= options.wait * 1000) {
+        element.release();
+        break;
       }
-      if (performance.now() - last >= options.wait * 1000) break;
-      await sleep(RESCAN_MS);
+      const job = take(element).finally(() => running.delete(job));
+      running.add(job);
+      while (running.size > 0 && running.size >= Math.min(jobs, most - count)) await Promise.race(running);
+      if (count >= most) break;
     }
+    await Promise.all(running);
+    if (stop.signal.aborted) throw stop.signal.reason;
     if (options.statistics) {
-      log.info(`took ${outcome.done} elements in ${((last - started) / 1000).toFixed(3)} seconds`);
+      log.info(`took ${count} elements in ${((last - started) / 1000).toFixed(3)} seconds`);
     }
-    const isShort = outcome.done === 0 || outcome.done < options.count;
-    return outcome.status || (isShort ? ExitStatus.nothing : ExitStatus.ok);
+    if (failed.size > 0) return ExitStatus.temporary;
+    if (aside.status !== ExitStatus.ok) return aside.status;
+    return count === 0 || count < options.count ? ExitStatus.nothing : ExitStatus.ok;
   },
 );

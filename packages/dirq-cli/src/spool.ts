@@ -2,6 +2,8 @@ import { isUtf8 } from "node:buffer";
 import {
   DirqError,
   NormalQueue,
+  type ConsumeOptions,
+  type HeldElement,
   typeOfQueue,
   type DirQueue,
   type Durability,
@@ -31,6 +33,8 @@ export interface Spool {
    * @throws DirqError DIRQ_NOT_LOCKED, DIRQ_BAD_DATA; MessageError
    */
   read(name: string, form: Form): string | Buffer;
+  /** As `DirQueue.consume`, with contents as `read` gives them. */
+  consume(form: Form, options: ConsumeOptions): AsyncIterable<HeldElement<string | Buffer>>;
 }
 
 export type SpoolOptions = Partial<OptionValues<typeof typeOptions> & OptionValues<typeof addingOptions>> & {
@@ -89,8 +93,13 @@ class MessageSpool implements Spool {
 
   read(name: string, form: Form): string | Buffer {
     if (form === "content" && this.type === "simple") return this.queue.get(name) as Buffer;
-    const message = this.queue.getMessage(name);
-    return form === "body" ? message.body : `${message.stringify()}\n`;
+    return inForm(this.queue.getMessage(name), form);
+  }
+
+  consume(form: Form, options: ConsumeOptions): AsyncIterable<HeldElement<string | Buffer>> {
+    if (form === "content" && this.type === "simple")
+      return mapped(this.queue.consume(options), (bytes) => bytes as Buffer);
+    return mapped(this.queue.consumeMessages(options), (message) => inForm(message, form));
   }
 }
 
@@ -121,7 +130,27 @@ class FieldSpool implements Spool {
   }
 
   read(name: string, form: Form): string {
-    if (form === "body") throw new ConfigError("--body is for messages, not for a queue with a schema");
+    demandJson(form);
     return `${fieldsToJson(this.queue.get(name))}\n`;
   }
+
+  consume(form: Form, options: ConsumeOptions): AsyncIterable<HeldElement<string>> {
+    demandJson(form);
+    return mapped(this.queue.consume(options), (element) => `${fieldsToJson(element)}\n`);
+  }
+}
+
+function demandJson(form: Form): void {
+  if (form === "body") throw new ConfigError("--body is for messages, not for a queue with a schema");
+}
+
+const inForm = (message: Message, form: Form): string | Buffer =>
+  form === "body" ? message.body : `${message.stringify()}\n`;
+
+/** The same elements with other contents. */
+async function* mapped<From, To>(
+  elements: AsyncIterable<HeldElement<From>>,
+  map: (content: From) => To,
+): AsyncIterable<HeldElement<To>> {
+  for await (const element of elements) yield { ...element, content: map(element.content) };
 }

@@ -56,6 +56,7 @@ export interface QueueState {
   readonly locked: number;
   readonly temporary: number;
   readonly directories: number;
+  readonly quarantined: number;
   readonly oldest?: number;
   readonly newest?: number;
   readonly bytes?: number;
@@ -68,9 +69,9 @@ export async function stateOf(
 ): Promise<QueueState> {
   const inspector = inspectQueue(path);
   const survey = await inspector.survey(options);
-  const { elements, locked, temporary, directories, bytes } = survey;
+  const { elements, locked, temporary, directories, quarantined, bytes } = survey;
   return {
-    ...{ queue: path, type: inspector.type, elements, locked, temporary, directories },
+    ...{ queue: path, type: inspector.type, elements, locked, temporary, directories, quarantined },
     ...ages(survey),
     ...(bytes !== undefined && { bytes }),
   };
@@ -82,10 +83,21 @@ function ages({ oldest, newest }: Survey): { oldest?: number; newest?: number } 
   return { oldest: age(oldest), newest: age(newest) };
 }
 
-const HEADING = ["queue", "type", "elements", "locked", "temporary", "dirs", "oldest", "newest", "bytes"];
+const HEADING = [
+  "queue",
+  "type",
+  "elements",
+  "locked",
+  "temporary",
+  "dirs",
+  "quarantined",
+  "oldest",
+  "newest",
+  "bytes",
+];
 
 const asRow = (state: QueueState): string[] => [
   ...[state.queue, state.type],
-  ...[state.elements, state.locked, state.temporary, state.directories].map(String),
+  ...[state.elements, state.locked, state.temporary, state.directories, state.quarantined].map(String),
   ...[showSeconds(state.oldest), showSeconds(state.newest), showBytes(state.bytes)],
 ];

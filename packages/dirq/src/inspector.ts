@@ -1,7 +1,8 @@
 import type { Limits } from "./disk.js";
 import { Files, type Entry, type FileCalls } from "./files.js";
-import { checkName, isDirectory, timeOf } from "./name.js";
+import { checkName, isDirectory, isElement, timeOf } from "./name.js";
 import { defaults } from "./options.js";
+import { QUARANTINE } from "./quarantine.js";
 
 /** What can be seen of an element without its lock. Times are seconds since the epoch. */
 export interface ElementState {
@@ -22,6 +23,7 @@ export interface Survey {
   temporary: number;
   /** Intermediate directories. */
   directories: number;
+  quarantined: number;
   /** When the first and the last element were added, seconds since the epoch; undefined: there is none. */
   oldest: number | undefined;
   newest: number | undefined;
@@ -79,7 +81,7 @@ export abstract class QueueInspector {
     this.files.identity(path);
   }
 
-  /** What is in the queue's directory beside intermediate directories. */
+  /** What is in the queue's directory beside intermediate directories and the quarantine. */
   protected abstract readonly others: readonly string[];
   protected abstract tally(directory: string): Tally;
   /** Bytes; undefined: the element is gone. */
@@ -106,6 +108,7 @@ export abstract class QueueInspector {
     const { bytes = false, signal } = options;
     const survey: Survey = {
       ...{ elements: 0, locked: 0, temporary: this.temporaries(), directories: 0 },
+      quarantined: this.files.subdirectories(`${this.path}/${QUARANTINE}`).filter(isElement).length,
       ...{ oldest: undefined, newest: undefined, bytes: bytes ? 0 : undefined },
     };
     let slice = performance.now() + SLICE_MS;
@@ -151,6 +154,7 @@ export abstract class QueueInspector {
     };
     for (const entry of this.files.entries(this.path)) {
       const { name } = entry;
+      if (name === QUARANTINE && entry.kind === "directory") continue;
       if (!isDirectory(name) && !this.others.includes(name)) yield foreign(entry, name);
       else if (entry.kind !== "directory") yield wrong(entry, name);
       else if (isDirectory(name)) yield* this.problemsIn(name, limits);

@@ -101,16 +101,16 @@ describe("dirq pop", () => {
     expect(await done).toMatchObject({ status: 0, stdout: "12" });
   });
 
-  test("writes bodies with --body; a malformed element stays, and the others go on", async () => {
+  test("writes bodies with --body; a malformed element is moved aside, and the others go on", async () => {
     const queue = add('{"body":"1"}', "no message", '{"body":"/w==","encoding":"base64"}');
     const { status, stdout, stderr } = await run("dirq", ["pop", path, "--body", "-c", "0"]);
     expect(stdout).toBe("1\xff");
     expect(stderr).toMatch(
-      /^dirq pop: .*queue\/[0-9a-f]{8}\/[0-9a-f]{14} is no message: Expected a JSON object/,
+      /^dirq pop: [0-9a-f]{8}\/[0-9a-f]{14} is in the quarantine as [0-9a-f]{14}: .* is no message: Expected a JSON object/,
     );
     expect(status).toBe(65);
-    expect(queue.count()).toBe(1);
-    expect(queue.lock(queue.first() ?? "")).toBe(true);
+    expect(queue.count()).toBe(0);
+    expect([...queue.quarantined()]).toHaveLength(1);
   });
 
   test("removes nothing that its reader has not taken", async () => {
