@@ -41,15 +41,16 @@ export const add = command(
     /** What came together is added together, and at once: the input may be a terminal, or `tail -f`. */
     async function addAll(batch: readonly Buffer[]): Promise<void> {
       const items: unknown[] = [];
-      let mistake: unknown;
+      let mistake: Error | undefined;
       for (const input of batch) {
         line++;
         if (json && input.toString().trim() === "") continue;
         try {
           items.push(spool.encode(input, form, header));
         } catch (error) {
-          if (json && error instanceof Error) error.message = `line ${line}: ${error.message}`;
-          mistake = error;
+          // What came before it is added all the same.
+          mistake = error as Error;
+          if (json) mistake.message = `line ${line}: ${mistake.message}`;
           break;
         }
       }
@@ -57,7 +58,7 @@ export const add = command(
       count += names.length;
       for (const name of options.names ? names : []) await output.line(name);
       await output.flush();
-      if (mistake !== undefined) throw mistake;
+      if (mistake) throw mistake;
     }
 
     try {

@@ -6,6 +6,7 @@ import { formOptions, lockedOption, typeOptions } from "./options.js";
 import { Output } from "./output.js";
 import { openSpool, type Form } from "./spool.js";
 
+const catOptions = [...formOptions, ...typeOptions] as const satisfies readonly OptionEntry[];
 const relations = [excludes("json", "body")];
 
 export const formOf = ({ body, json }: { body: boolean | undefined; json: boolean | undefined }): Form =>
@@ -16,7 +17,7 @@ export const get = command(
     name: "get",
     summary: "Write elements without removing them; each is locked while it is read.",
     operands: "QUEUE NAME…",
-    options: [...formOptions, lockedOption, ...typeOptions],
+    options: [lockedOption, ...catOptions],
     relations,
   },
   async (invocation) => {
@@ -32,7 +33,7 @@ export const cat = command(
     name: "cat",
     summary: "Write all elements without removing them; those that others have locked are left out.",
     operands: "QUEUE",
-    options: [...formOptions, ...typeOptions],
+    options: catOptions,
     relations,
   },
   async (invocation) => {
@@ -44,11 +45,9 @@ export const cat = command(
   },
 );
 
-const shared = [...formOptions, ...typeOptions] as const satisfies readonly OptionEntry[];
-
 /** Write these elements, or all that can be locked. */
 async function show(
-  { options, log, signal, streams }: Invocation<typeof shared>,
+  { options, log, signal, streams }: Invocation<typeof catOptions>,
   path: string,
   names?: AsyncIterable<string>,
   isHeld = false,

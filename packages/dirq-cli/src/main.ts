@@ -1,5 +1,6 @@
 import type { Streams } from "@spoolwire/program";
 import { add } from "./add.js";
+import { bench } from "./bench.js";
 import { dispatch } from "./command.js";
 import { fsck } from "./fsck.js";
 import { cat, get } from "./get.js";
@@ -10,11 +11,13 @@ import { pop } from "./pop.js";
 import { purge } from "./purge.js";
 import { quarantine } from "./quarantine.js";
 import { count, stat } from "./stat.js";
+import { top } from "./top.js";
+import { watch } from "./watch.js";
 
 /** In the order in which somebody who is new wants to read of them. */
 const commands = [
   ...[add, pop, ls, count, cat, get, rm, mv, cp, convert],
-  ...[lock, unlock, touch, stat, purge, fsck, quarantine],
+  ...[lock, unlock, touch, stat, top, watch, purge, fsck, quarantine, bench],
 ];
 
 /** The program `dirq`. @returns the exit status */

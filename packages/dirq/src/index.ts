@@ -1,3 +1,4 @@
+export { watchQueue, type Change } from "./changes.js";
 export {
   consumePlain,
   type ConsumeEvent,

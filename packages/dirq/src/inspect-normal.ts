@@ -10,7 +10,7 @@ export class NormalInspector extends QueueInspector {
   protected tally(directory: string): Tally {
     const elements = this.#elements(directory);
     const isLocked = (name: string) => this.#isLocked(`${this.path}/${directory}/${name}`);
-    return { elements, locked: elements.filter(isLocked).length, temporary: 0 };
+    return { elements, locked: new Set(elements.filter(isLocked)), temporary: 0 };
   }
 
   protected size(element: string): number | undefined {

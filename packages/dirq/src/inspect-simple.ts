@@ -12,7 +12,7 @@ export class SimpleInspector extends QueueInspector {
     const locks = new Set(files.map(({ name }) => name).filter((name) => name.endsWith(".lck")));
     return {
       elements,
-      locked: elements.filter((name) => locks.has(`${name}.lck`)).length,
+      locked: new Set(elements.filter((name) => locks.has(`${name}.lck`))),
       temporary: files.filter(({ name }) => partOf(name, ".tmp") !== undefined).length,
     };
   }

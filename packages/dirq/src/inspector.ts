@@ -58,7 +58,8 @@ export interface Problem {
 export interface Tally {
   /** Sorted. */
   readonly elements: readonly string[];
-  readonly locked: number;
+  /** Those of them that are locked. */
+  readonly locked: ReadonlySet<string>;
   readonly temporary: number;
 }
 
@@ -100,6 +101,14 @@ export abstract class QueueInspector {
     return size === undefined ? undefined : { size, added: timeOf(name), lockedSince };
   }
 
+  /** All elements in order, with whether each is locked. */
+  *locks(): Iterable<[name: string, isLocked: boolean]> {
+    for (const directory of this.directories()) {
+      const { elements, locked } = this.tally(directory);
+      for (const element of elements) yield [`${directory}/${element}`, locked.has(element)];
+    }
+  }
+
   /**
    * Count what is there. Works in slices so that the event loop goes on.
    * With `bytes` the sizes are added up, which is a look at every element.
@@ -122,7 +131,7 @@ export abstract class QueueInspector {
       const { elements, locked, temporary } = this.tally(directory);
       survey.directories++;
       survey.elements += elements.length;
-      survey.locked += locked;
+      survey.locked += locked.size;
       survey.temporary += temporary;
       // By the names, not by their order: those of several writers need not follow the directories.
       for (const name of [elements[0], elements.at(-1)]) {
@@ -163,7 +172,7 @@ export abstract class QueueInspector {
   }
 
   /** The intermediate directories in order. */
-  protected directories(): string[] {
+  directories(): string[] {
     return this.files
       .entries(this.path)
       .filter(({ name, kind }) => kind === "directory" && isDirectory(name))
