@@ -1,6 +1,9 @@
 import { watchQueue } from "@spoolwire/dirq";
 import { stateOf, type QueueState } from "./stat.js";
 
+/** How many numbers of elements are remembered. */
+const MOST_HISTORY = 100;
+
 /** How a queue stands and what goes through it. */
 export interface Reading extends QueueState {
   /** Elements a second, since the reading before. */
@@ -50,9 +53,6 @@ export class Gauge {
     this.#isWatched = false;
   }
 }
-
-/** No terminal is wider. */
-const MOST_HISTORY = 500;
 
 /** Numbers as a line of bars, the highest for the greatest. */
 export function sparkline(numbers: readonly number[]): string {

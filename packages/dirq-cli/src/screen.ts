@@ -55,8 +55,8 @@ export class Screen {
 
 type RawInput = Streams["stdin"] & { setRawMode?(isRaw: boolean): void };
 
-/** A line without what goes over the edge; what sets colours takes no room. */
+/** A line without what goes over the edge (the last column is left free: it wraps); colours take no room. */
 function cut(line: string, columns: number): string {
-  let room = columns;
+  let room = columns - 1;
   return line.replace(/\x1b\[[\d;]*m|./gsu, (token) => (token.startsWith("\x1b") || room-- > 0 ? token : ""));
 }

@@ -45,7 +45,7 @@ export const top = command(
       // One that is not there yet may come; none of one look could be read: that is a mistake.
       if (options.once) throwFirst(readings);
       for (;;) {
-        screen?.draw(frame(gauges, readings, stdout.columns ?? 80, paint));
+        screen?.draw(frame(gauges, readings, paint));
         const pause = Math.max(options.interval * 1000, took / SHARE);
         await sleep(pause, undefined, { signal: stop }).catch(() => undefined);
         if (stop.aborted) break;
@@ -53,7 +53,7 @@ export const top = command(
         readings = await readAll(gauges);
         took = performance.now() - started;
         if (options.json) await output.write(asJson(gauges, readings));
-        else if (!isLive) await output.write(`${frame(gauges, readings, 100, paint).join("\n")}\n`);
+        else if (!isLive) await output.write(`${frame(gauges, readings, paint).join("\n")}\n`);
         if (options.once) break;
         if (!isLive && !options.json) await output.write("\n");
       }
@@ -88,7 +88,11 @@ function asJson(gauges: readonly Gauge[], results: readonly Result[]): string {
   return objects.map((object) => `${JSON.stringify(object)}\n`).join("");
 }
 
-const HEADING = ["queue", "elements", "locked", "quarantined", "oldest", "in/s", "out/s"];
+/** The queue last: however long its path is, the numbers are seen. */
+const HEADING = ["elements", "locked", "quarantined", "oldest", "in/s", "out/s", "", "queue"];
+
+/** How many numbers of elements the line of bars shows. */
+const BARS = 20;
 
 type Paint = (text: string, style: "bold" | "red") => string;
 
@@ -97,35 +101,23 @@ function painter(hasColor: boolean): Paint {
   return (text, style) => (hasColor ? `${codes[style]}${text}\x1b[0m` : text);
 }
 
-/** The lines of a frame: a queue each, its last numbers of elements behind it. */
-function frame(
-  gauges: readonly Gauge[],
-  results: readonly Result[],
-  columns: number,
-  paint: Paint,
-): string[] {
-  const rows = results.map((result, index) => asRow(gauges[index]!.path, result));
+/** The lines of a frame, one a queue; red where somebody should look. */
+function frame(gauges: readonly Gauge[], results: readonly Result[], paint: Paint): string[] {
+  const rows = results.map((result, index) => asRow(gauges[index]!, result));
   const [heading = "", ...lines] = renderTable(HEADING, rows);
-  const width = Math.max(heading.length, ...lines.map((line) => line.length));
-  const room = Math.max(0, columns - width - 3);
+  const isBad = (result: Result | undefined) => result instanceof Error || (result?.quarantined ?? 0) > 0;
   return [
     paint(heading, "bold"),
-    ...lines.map((line, index) => {
-      const result = results[index]!;
-      if (result instanceof Error) return `${line}  ${paint(result.message, "red")}`;
-      const spark = room > 0 ? sparkline(gauges[index]!.history.slice(-room)) : "";
-      return `${paintIf(result.quarantined > 0, line.padEnd(width), paint)}  ${spark}`.trimEnd();
-    }),
+    ...lines.map((line, index) => (isBad(results[index]) ? paint(line, "red") : line)),
   ];
 }
 
-const paintIf = (condition: boolean, text: string, paint: Paint) => (condition ? paint(text, "red") : text);
-
-function asRow(path: string, result: Result): string[] {
-  if (result instanceof Error) return [path, "-", "-", "-", "-", "-", "-"];
+function asRow({ path, history }: Gauge, result: Result): string[] {
+  const bars = sparkline(history.slice(-BARS)).padEnd(BARS);
+  if (result instanceof Error) return ["-", "-", "-", "-", "-", "-", bars, `${path}: ${result.message}`];
   const { elements, locked, quarantined, oldest } = result;
   return [
-    ...[path, `${elements}`, `${locked}`, `${quarantined}`, showSeconds(oldest)],
-    ...[result.in.toFixed(1), result.out.toFixed(1)],
+    ...[elements, locked, quarantined].map(String),
+    ...[showSeconds(oldest), result.in.toFixed(1), result.out.toFixed(1), bars, path],
   ];
 }

@@ -18,13 +18,29 @@ export async function dirq(args: readonly string[], input: string | Buffer = "")
   return { status, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** A command that goes on until `stop`, and what it has written so far. */
-export function startDirq(args: readonly string[]) {
+/** What a terminal has and a pipe has not. */
+interface TerminalSize {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A command that goes on until `stop`, and what it has written so far; on a terminal, if its size is given. */
+export function startDirq(args: readonly string[], terminal?: TerminalSize) {
   const [stdout, stderr] = [collector(), collector()];
-  const done = main(args, { stdin: new PassThrough(), stdout: stdout.stream, stderr: stderr.stream });
-  // As the system does it: the command listens to the signals of this process.
-  const stop = () => void process.emit("SIGTERM");
-  return { done, stop, stdout: stdout.text, stderr: stderr.text };
+  const rawModes: boolean[] = [];
+  const setRawMode = (isRaw: boolean) => void rawModes.push(isRaw);
+  const stdin = Object.assign(new PassThrough(), terminal && { isTTY: true, setRawMode });
+  const done = main(args, {
+    ...{ stdin, stderr: stderr.stream },
+    stdout: Object.assign(stdout.stream, terminal),
+  });
+  return {
+    ...{ done, rawModes, stdout: stdout.text, stderr: stderr.text },
+    // As the system does it: the command listens to the signals of this process.
+    stop: () => void process.emit("SIGTERM"),
+    type: (keys: string) => void stdin.write(keys),
+  };
 }
 
 function collector() {
