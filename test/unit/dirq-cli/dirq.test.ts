@@ -156,6 +156,19 @@ describe("dirq pop", () => {
   });
 });
 
+test("dirq ls ends without a word when its reader has enough", async () => {
+  const queue = new DqsQueue({ path });
+  // Some more than a pipe holds.
+  for (let n = 0; n < 4000; n++) queue.add("");
+  const line = '"$0" "$1" ls "$2" | head -n 1 > /dev/null; echo ${PIPESTATUS[0]}';
+  const shell = spawn("bash", ["-c", line, process.execPath, program("dirq"), path]);
+  let output = "";
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await once(shell, "close");
+  expect(output).toBe("141\n");
+});
+
 test("dirq names its commands, and refuses others with status 64", async () => {
   expect(await run("dirq", ["--help"])).toMatchObject({
     status: 0,
