@@ -9,7 +9,7 @@ import {
   type Durability,
   type Fields,
 } from "@spoolwire/dirq";
-import { DqsQueue, Message, type Compression, type MessageQueue } from "@spoolwire/message";
+import { DqnQueue, DqsQueue, Message, type Compression, type MessageQueue } from "@spoolwire/message";
 import { ConfigError, type OptionValues, type Properties } from "@spoolwire/program";
 import { fieldsFromJson, fieldsToJson } from "./fields.js";
 import type { addingOptions, typeOptions } from "./options.js";
@@ -58,10 +58,14 @@ export function openSpool(path: string, options: SpoolOptions): Spool {
     throw new ConfigError(`--schema does not go with --type ${type}`);
   }
   const common = { path, create, ...(durability !== undefined && { durability }) };
+  const compressed = {
+    ...common,
+    ...(compression !== undefined && { compression: compression as Compression }),
+  };
   try {
     if (schema) return new FieldSpool(new NormalQueue({ ...common, schema }), schema);
-    if ((asked ?? found) === "normal") return new FieldSpool(new NormalQueue(common), {});
-    return new MessageSpool("simple", new DqsQueue({ ...common, compression: compression as Compression }));
+    const kind = asked ?? found ?? "simple";
+    return new MessageSpool(kind, kind === "normal" ? new DqnQueue(compressed) : new DqsQueue(compressed));
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new ConfigError(error.message.replace(/`(\w+)`/, "--$1"), { cause: error });

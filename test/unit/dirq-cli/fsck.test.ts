@@ -115,6 +115,14 @@ describe("dirq fsck", () => {
   });
 });
 
+test("dirq fsck reads the messages of a DQN queue", async () => {
+  path = join(directory(), "dqn");
+  await dirq(["add", path, "--type", "DQN"], "x");
+  const normal = new NormalQueue({ path, schema: { text: "string" } });
+  const bad = normal.add({ text: "no header" });
+  expect(await fsck("--messages")).toEqual({ status: 65, found: { [bad]: "malformed" } });
+});
+
 test("dirq purge tells what it removed", async () => {
   old(join(path, queue.add("x").slice(0, 8), "00000000000001.tmp"));
   expect(JSON.parse((await dirq(["purge", path, "--json"])).stdout)).toEqual({

@@ -11,6 +11,27 @@ beforeEach(() => (path = join(directory(), "queue")));
 const quiet = { status: 0, stdout: "", stderr: "" };
 
 describe("messages as lines of JSON", () => {
+  test("come out of a DQN queue as they went in", async () => {
+    const lines = [
+      new Message({ header: { a: "b" }, body: "é" }),
+      new Message({ body: Buffer.of(0, 255) }),
+      new Message(),
+    ].map((message) => `${message.stringify()}\n`);
+    expect(await dirq(["add", path, "--type", "DQN", "--json"], lines.join(""))).toEqual(quiet);
+    expect(await dirq(["cat", path, "--json"])).toEqual({ ...quiet, stdout: lines.join("") });
+    // Without an option too: there is no other form that has the header.
+    expect(await dirq(["pop", path])).toEqual({ ...quiet, stdout: lines[0] });
+    expect(await dirq(["add", path, "--header", "a=b"], "text")).toEqual(quiet);
+    expect(await dirq(["add", path, "--lines"], "1\n2\n")).toEqual(quiet);
+    expect((await dirq(["pop", path, "--body", "-c", "0"])).stdout).toMatch(/text1\n2\n$/);
+  });
+
+  test("have no compression in a DQN queue", async () => {
+    const { status, stderr } = await dirq(["add", path, "--type", "DQN", "--compression", "zlib"], "x");
+    expect(stderr).toMatch(/^dirq add: Unknown option --compression of a normal queue/);
+    expect(status).toBe(64);
+  });
+
   test("come out as they went in, whatever is in them", async () => {
     const generator = new MessageGenerator({
       ...{ seed: 7, text: "0-1", bodyLength: "0-500", bodyEntropy: "0-4" },

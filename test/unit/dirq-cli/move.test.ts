@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -83,6 +84,23 @@ describe("dirq convert", () => {
     queue.lock(name);
     expect(queue.get(name).length).toBeLessThan(500);
     expect(queue.getMessage(name)).toEqual(message);
+  });
+
+  test("moves messages to a DQN queue and back", async () => {
+    const messages = [new Message({ header: { a: "b" }, body: "é" }), new Message({ body: Buffer.of(255) })];
+    for (const message of messages) from.addMessage(message);
+    const { path } = from;
+    expect(await dirq(["convert", path, to, "--to", "DQN", "--statistics"])).toMatchObject({
+      ...{ status: 0, stderr: expect.stringMatching(/^dirq convert: converted 2 messages/) as string },
+    });
+    expect(existsSync(join(to, "temporary"))).toBe(true);
+    const { stdout } = await dirq(["ls", to]);
+    expect(await dirq(["mv", to, "-", path], stdout)).toEqual(quiet);
+    expect(contents(path)).toEqual(messages.map((message) => message.serialize().toString("latin1")));
+    expect(await dirq(["convert", path, to, "--to", "simple"])).toMatchObject({
+      status: 64,
+      stderr: expect.stringMatching(/to be a simple queue, got a normal one/) as string,
+    });
   });
 
   test("leaves them in the first queue too with --keep", async () => {
