@@ -52,7 +52,7 @@ export const pop = command(
       {
         name: "empty",
         type: "boolean",
-        help: "take empty elements too, which a power cut leaves: they are moved aside",
+        help: "take empty elements too; else they are moved aside, as what a power cut has left",
       },
       ...typeOptions,
       statisticsOption,
@@ -93,8 +93,8 @@ export const pop = command(
       const { name } = element;
       try {
         const why = await handle(element);
-        failed.delete(name);
         if (why === undefined) {
+          failed.delete(name);
           element.done();
           count++;
           last = performance.now();
@@ -102,7 +102,8 @@ export const pop = command(
           const quarantined = element.quarantine(`${exec} ${why}`);
           if (quarantined !== undefined) aside.moved(name, quarantined, `${exec} ${why}`);
         } else {
-          log.error(`${name} stays: ${exec} ${why}`);
+          // It may come again every second: told once.
+          if (!failed.has(name)) log.error(`${name} stays: ${exec} ${why}`);
           failed.add(name);
           element.release();
         }
