@@ -1,54 +1,81 @@
-import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
-import { SimpleQueue } from "@spoolwire/dirq";
-import { Message } from "@spoolwire/message";
-import type { Invocation, OptionEntry } from "@spoolwire/program";
+import { addAbortSignal, type Readable } from "node:stream";
+import { excludes, ExitStatus } from "@spoolwire/program";
+import { command } from "./command.js";
 import { readLines, readWhole } from "./input.js";
 import { queueOperand } from "./operands.js";
+import { addingOptions, statisticsOption, typeOptions } from "./options.js";
+import { Output } from "./output.js";
+import { openSpool } from "./spool.js";
 
-export const addOptions = [
-  { name: "lines", type: "boolean", help: "make an element of each line, its end included, instead of all" },
+export const add = command(
   {
-    name: "header",
-    type: "properties",
-    help: "make messages with this header, the input being their bodies",
+    name: "add",
+    summary: "Add elements: each file, or standard input, or each of their lines.",
+    operands: "QUEUE [FILE…]",
+    options: [
+      { name: "lines", type: "boolean", help: "make an element of each line, its end included" },
+      { name: "json", type: "boolean", help: "each line is a message in JSON" },
+      {
+        name: "header",
+        type: "properties",
+        help: "make messages with this header, the input being their bodies",
+      },
+      { name: "names", type: "boolean", help: "write the name of each element that was added" },
+      ...addingOptions,
+      ...typeOptions,
+      statisticsOption,
+    ],
+    relations: [excludes("json", "lines", "header")],
   },
-  {
-    name: "statistics",
-    type: "boolean",
-    short: "s",
-    help: "tell how many elements were added, and how fast",
-  },
-] as const satisfies readonly OptionEntry[];
+  async ({ options, operands, log, signal, streams }) => {
+    const { path, rest } = queueOperand(operands);
+    const { lines, json, header } = options;
+    const form = json ? "json" : header ? "body" : "content";
+    const spool = openSpool(path, { ...options, create: true });
+    const output = new Output(streams.stdout);
+    const started = performance.now();
+    let [count, line] = [0, 0];
+    const inputs = rest.length > 0 ? rest.map((file) => createReadStream(file)) : [streams.stdin];
 
-/** `dirq add QUEUE [FILE…]`: from files, or standard input, into a queue. */
-export async function add({
-  options,
-  operands,
-  log,
-  signal,
-}: Invocation<typeof addOptions>): Promise<undefined> {
-  const { path, rest } = queueOperand(operands);
-  const queue = new SimpleQueue({ path });
-  const started = performance.now();
-  let count = 0;
-  const inputs = rest.length > 0 ? rest.map((file) => createReadStream(file)) : [process.stdin];
-  for (const input of inputs) {
-    const bodies = options.lines ? readLines(input) : readWhole(input);
-    for await (const body of bodies) {
-      signal.throwIfAborted();
-      queue.add(
-        options.header ? new Message({ header: options.header, body: asBody(body) }).stringify() : body,
-      );
-      count++;
+    /** What came together is added together, and at once: the input may be a terminal, or `tail -f`. */
+    async function addAll(batch: readonly Buffer[]): Promise<void> {
+      const items: unknown[] = [];
+      let mistake: Error | undefined;
+      for (const input of batch) {
+        line++;
+        if (json && input.toString().trim() === "") continue;
+        try {
+          items.push(spool.encode(input, form, header));
+        } catch (error) {
+          // What came before it is added all the same.
+          mistake = error as Error;
+          if (json) mistake.message = `line ${line}: ${mistake.message}`;
+          break;
+        }
+      }
+      const names = await spool.add(items);
+      count += names.length;
+      for (const name of options.names ? names : []) await output.line(name);
+      await output.flush();
+      if (mistake) throw mistake;
     }
-  }
-  if (options.statistics) {
-    const seconds = (performance.now() - started) / 1000;
-    log.info(`added ${count} elements in ${seconds.toFixed(3)} seconds`);
-  }
-  return undefined;
-}
 
-/** Text where it is, so that people can read the spool; bytes stay the same either way. */
-const asBody = (body: Buffer): string | Buffer => (isUtf8(body) ? body.toString("utf8") : body);
+    try {
+      for (const input of inputs as Readable[]) {
+        addAbortSignal(signal, input);
+        for await (const batch of lines || json ? readLines(input) : readWhole(input)) await addAll(batch);
+      }
+    } catch (error) {
+      if (signal.aborted) log.warn(`stopped; ${count} elements were added`);
+      else if (count > 0) log.warn(`${count} elements were added before the error`);
+      if (signal.aborted) return ExitStatus.temporary;
+      throw error;
+    }
+    if (options.statistics) {
+      const seconds = (performance.now() - started) / 1000;
+      log.info(`added ${count} elements in ${seconds.toFixed(3)} seconds`);
+    }
+    return undefined;
+  },
+);

@@ -196,12 +196,15 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   }
 
   async purge(options: PurgeOptions = {}): Promise<PurgeReport> {
-    const { signal, ...limits } = checkPurgeOptions(options);
+    const { signal, progress, ...limits } = checkPurgeOptions(options);
     signal?.throwIfAborted();
     const report: PurgeReport = { temporary: 0, locks: 0, directories: 0 };
     await inSlices(
       this.#cleaning(this.#limits(limits)),
-      (removed) => void (removed !== undefined && report[removed]++),
+      (removed) => {
+        if (removed !== undefined) report[removed]++;
+        progress?.(report);
+      },
       signal,
     );
     return report;

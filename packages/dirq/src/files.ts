@@ -69,6 +69,29 @@ function ifThere(list: () => string[]): string[] {
   return names;
 }
 
+export type FileKind = "file" | "directory" | "link" | "other";
+
+/** A name in a directory. */
+export interface Entry {
+  readonly name: string;
+  readonly kind: FileKind;
+}
+
+/** A file as it was when it was looked at. */
+export interface FileState {
+  readonly kind: FileKind;
+  /** Bytes. */
+  readonly size: number;
+  /** Seconds since the epoch. */
+  readonly modified: number;
+}
+
+function kindOf(entry: fs.Dirent | fs.Stats): FileKind {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "directory";
+  return entry.isSymbolicLink() ? "link" : "other";
+}
+
 /** File operations for a directory that other processes change at the same time. */
 export class Files {
   readonly #calls: FileCalls;
@@ -343,6 +366,24 @@ export class Files {
   /** How many names a file or directory has: a directory two and one for each one in it, if at all. */
   links(path: string): number | undefined {
     return this.#calls.lstatSync(path, { throwIfNoEntry: false })?.nlink;
+  }
+
+  /** What is to be known of a file without opening it, links not followed; undefined: it is gone. */
+  look(path: string): FileState | undefined {
+    const found = this.#calls.lstatSync(path, { throwIfNoEntry: false });
+    return found && { kind: kindOf(found), size: found.size, modified: found.mtimeMs / 1000 };
+  }
+
+  /** All that is in a directory, in order, each with its kind; none if it is gone, or is no directory. */
+  entries(path: string): Entry[] {
+    let entries: Entry[] = [];
+    const list = () => this.#calls.readdirSync(path, { withFileTypes: true });
+    attempt(
+      () => (entries = list().map((entry) => ({ name: entry.name, kind: kindOf(entry) }))),
+      "ENOENT",
+      "ENOTDIR",
+    );
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Names of all that is in a directory, unsorted; none if it is gone, or is no directory. */

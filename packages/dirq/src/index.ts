@@ -1,3 +1,4 @@
+export { watchQueue, type Change } from "./changes.js";
 export {
   consumePlain,
   type ConsumeEvent,
@@ -8,6 +9,8 @@ export {
 export type { Surroundings } from "./disk.js";
 export { DirqError, type DirqErrorCode } from "./errors.js";
 export type { FileCalls } from "./files.js";
+export { inspectQueue, typeOfQueue } from "./inspect.js";
+export type { ElementState, Problem, ProblemKind, QueueInspector, Survey } from "./inspector.js";
 export type { Clock } from "./name.js";
 export { NormalQueue } from "./normal.js";
 export { NullQueue } from "./null.js";

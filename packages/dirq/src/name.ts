@@ -34,6 +34,12 @@ export function checkQuarantined(name: string): void {
   }
 }
 
+/** When an element was added by its name: seconds since the epoch, on the clock of who added it. */
+export function timeOf(name: string): number {
+  const digits = name.slice(-14);
+  return parseInt(digits.slice(0, 8), 16) + parseInt(digits.slice(8, 13), 16) / 1_000_000;
+}
+
 export const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, "0");
 
 /** How far the monotonic clock may stray from the time of day before it is set again, microseconds. */

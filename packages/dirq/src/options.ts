@@ -130,8 +130,10 @@ function checkPath(path: unknown): void {
 export function checkPurgeOptions(options: PurgeOptions): PurgeOptions {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (name === "maxtemp" || name === "maxlock") checkNumber(name, value);
-    else if (name !== "signal") {
-      throw new TypeError(`Unknown purge option \`${name}\`, expected one of maxtemp, maxlock, signal`);
+    else if (name !== "signal" && name !== "progress") {
+      throw new TypeError(
+        `Unknown purge option \`${name}\`, expected one of maxtemp, maxlock, progress, signal`,
+      );
     }
   }
   return options;

@@ -14,6 +14,9 @@ export interface Quarantined {
   readonly files: readonly string[];
 }
 
+/** The directory of what was moved aside. */
+export const QUARANTINE = "quarantine";
+
 /** What the quarantine needs of its queue. */
 export interface Ward {
   /** The directory of the queue. */
@@ -37,7 +40,7 @@ export class Quarantine {
 
   constructor(ward: Ward) {
     this.#ward = ward;
-    this.#path = `${ward.path}/quarantine`;
+    this.#path = `${ward.path}/${QUARANTINE}`;
   }
 
   /** Move an element here and return its name here. Undefined: somebody else took it from under its lock. */

@@ -136,6 +136,8 @@ export interface PurgeOptions {
   readonly maxtemp?: number;
   /** Seconds before a lock counts as stale (0: never). Default: the queue's own. */
   readonly maxlock?: number;
+  /** Called again and again, at every step of the work, with what is removed by then. */
+  readonly progress?: (report: Readonly<PurgeReport>) => void;
   /** Stops the purge between two slices; what is done by then stays done. */
   readonly signal?: AbortSignal;
 }

@@ -12,5 +12,13 @@ export {
   type OptionValues,
   type Relation,
 } from "./options.js";
-export { runProgram, standardOptions, type Invocation, type ProgramSpec } from "./program.js";
+export {
+  runProgram,
+  standardOptions,
+  type Invocation,
+  type ProgramSpec,
+  type Streams,
+  type Terminal,
+} from "./program.js";
+export { Progress } from "./progress.js";
 export { parseProperties, type Properties } from "./properties.js";

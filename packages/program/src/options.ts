@@ -21,6 +21,8 @@ export interface OptionEntry {
   /** The least number allowed (default 0). */
   readonly min?: number;
   readonly max?: number;
+  /** All that a string may be (default: anything but nothing). */
+  readonly choices?: readonly string[];
   readonly default?: string | number;
   readonly help: string;
 }
@@ -101,6 +103,11 @@ function convert(entry: OptionEntry, value: string | boolean): string | boolean 
   switch (entry.type) {
     case "string":
       if (text === "") throw new ConfigError(`Expected --${entry.name} to have a value, got none`);
+      if (entry.choices && !entry.choices.includes(text)) {
+        throw new ConfigError(
+          `Expected --${entry.name} to be one of ${entry.choices.join(", ")}, got "${text}"`,
+        );
+      }
       return text;
     case "properties":
       return parseProperties(text, `--${entry.name}`);

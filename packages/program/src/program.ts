@@ -1,3 +1,4 @@
+import type { Readable, Writable } from "node:stream";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "./errors.js";
 import { ExitStatus, exitStatusOf } from "./exit.js";
@@ -38,7 +39,22 @@ export interface Invocation<Entries extends readonly OptionEntry[]> {
   readonly log: Logger;
   /** Aborted when the program is told to stop; a second signal ends it at once. */
   readonly signal: AbortSignal;
+  readonly streams: Streams;
 }
+
+/** The standard streams of a program: those of the process, or what a caller within it has instead. */
+export interface Streams {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+}
+
+/** A stream that may be a terminal, and then has a size. */
+export type Terminal = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 /**
  * Run a program: read its command line, do what the standard options ask for or else `main`, and turn any
@@ -49,11 +65,15 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
   spec: ProgramSpec<Entries>,
   argv: readonly string[],
   main: (invocation: Invocation<Entries>) => Promise<number | undefined>,
+  streams: Streams = process,
 ): Promise<number> {
-  let log = createLogger(spec.name);
+  const { stdout, stderr } = streams;
+  const logger = (debugLevel = 0) => createLogger(spec.name, debugLevel, (line) => void stderr.write(line));
+  const print = (text: string) => (stdout.write(text), ExitStatus.ok);
+  let log = logger();
   const stop = listenForStop();
   // Who writes to stdout learns of an error by the callback of `write`: the event alone must not end us.
-  process.stdout.on("error", ignore);
+  stdout.on("error", ignore);
   try {
     const entries: readonly OptionEntry[] = [...spec.options, ...standardOptions];
     const command = buildCommand(spec, entries);
@@ -64,8 +84,8 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     if (asked("list")) return print(entries.map((entry) => `--${entry.name}\n`).join(""));
     const options = checkValues(entries, spec.relations ?? [], given) as OptionValues<Entries> &
       OptionValues<Standard>;
-    log = createLogger(spec.name, options.debug ?? 0);
-    return (await main({ options, operands, log, signal: stop.signal })) ?? ExitStatus.ok;
+    log = logger(options.debug);
+    return (await main({ options, operands, log, signal: stop.signal, streams })) ?? ExitStatus.ok;
   } catch (error) {
     // The reader of our output has enough: that is nothing to tell of.
     if (isBrokenPipe(error)) return ExitStatus.brokenPipe;
@@ -75,7 +95,7 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     if (status === ExitStatus.software && error instanceof Error) log.debug(error.stack ?? "");
     return status;
   } finally {
-    process.stdout.off("error", ignore);
+    stdout.off("error", ignore);
     stop.done();
   }
 }
@@ -85,11 +105,6 @@ const ignore = () => undefined;
 function isBrokenPipe(error: unknown): boolean {
   const { code, syscall } = error as NodeJS.ErrnoException;
   return code === "EPIPE" && syscall === "write";
-}
-
-function print(text: string): number {
-  process.stdout.write(text);
-  return ExitStatus.ok;
 }
 
 function buildCommand(spec: ProgramSpec<readonly OptionEntry[]>, entries: readonly OptionEntry[]): Command {
@@ -104,7 +119,7 @@ function buildCommand(spec: ProgramSpec<readonly OptionEntry[]>, entries: readon
   for (const entry of entries) {
     const takesValue = entry.type !== "boolean" && entry.type !== "counter";
     const value = takesValue
-      ? ` <${entry.value ?? (entry.type === "properties" ? "KEY=VALUE…" : "VALUE")}>`
+      ? ` <${entry.value ?? entry.choices?.join("|") ?? (entry.type === "properties" ? "KEY=VALUE…" : "VALUE")}>`
       : "";
     const note = entry.default === undefined ? "" : ` (default ${entry.default})`;
     command.addOption(

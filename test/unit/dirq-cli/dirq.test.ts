@@ -101,16 +101,16 @@ describe("dirq pop", () => {
     expect(await done).toMatchObject({ status: 0, stdout: "12" });
   });
 
-  test("writes bodies with --body; a malformed element stays, and the others go on", async () => {
+  test("writes bodies with --body; a malformed element is moved aside, and the others go on", async () => {
     const queue = add('{"body":"1"}', "no message", '{"body":"/w==","encoding":"base64"}');
     const { status, stdout, stderr } = await run("dirq", ["pop", path, "--body", "-c", "0"]);
     expect(stdout).toBe("1\xff");
     expect(stderr).toMatch(
-      /^dirq pop: .*queue\/[0-9a-f]{8}\/[0-9a-f]{14} is no message: Expected a JSON object/,
+      /^dirq pop: [0-9a-f]{8}\/[0-9a-f]{14} is in the quarantine as [0-9a-f]{14}: .* is no message: Expected a JSON object/,
     );
     expect(status).toBe(65);
-    expect(queue.count()).toBe(1);
-    expect(queue.lock(queue.first() ?? "")).toBe(true);
+    expect(queue.count()).toBe(0);
+    expect([...queue.quarantined()]).toHaveLength(1);
   });
 
   test("removes nothing that its reader has not taken", async () => {
@@ -156,6 +156,19 @@ describe("dirq pop", () => {
   });
 });
 
+test("dirq ls ends without a word when its reader has enough", async () => {
+  const queue = new DqsQueue({ path });
+  // Some more than a pipe holds.
+  for (let n = 0; n < 4000; n++) queue.add("");
+  const line = '"$0" "$1" ls "$2" | head -n 1 > /dev/null; echo ${PIPESTATUS[0]}';
+  const shell = spawn("bash", ["-c", line, process.execPath, program("dirq"), path]);
+  let output = "";
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await once(shell, "close");
+  expect(output).toBe("141\n");
+});
+
 test("dirq names its commands, and refuses others with status 64", async () => {
   expect(await run("dirq", ["--help"])).toMatchObject({
     status: 0,
@@ -163,7 +176,7 @@ test("dirq names its commands, and refuses others with status 64", async () => {
   });
   expect(await run("dirq", ["ad"])).toMatchObject({
     status: 64,
-    stderr: 'dirq: Expected a command (add, pop), got "ad" (see dirq --help)\n',
+    stderr: 'dirq: Expected a command, got "ad" (see dirq --help)\n',
   });
   expect(await run("dirq", ["pop"])).toMatchObject({
     status: 64,

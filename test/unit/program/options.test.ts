@@ -55,6 +55,18 @@ describe("runProgram", () => {
     expect(await run()).toMatchObject({ count: 7, operands: [] });
   });
 
+  test("takes for a string with choices nothing else", async () => {
+    const status = await runProgram(
+      { ...spec, options: [{ name: "mode", type: "string", choices: ["fast", "slow"], help: "how" }] },
+      ["--mode", "sloow"],
+      async () => 0,
+    );
+    expect([status, stderr]).toEqual([
+      64,
+      'prog: Expected --mode to be one of fast, slow, got "sloow" (see prog --help)\n',
+    ]);
+  });
+
   test("takes the words KEY=VALUE that follow an option as one value, and repeats as a list", async () => {
     expect(
       await run(

@@ -1,0 +1,29 @@
+import type { ConsumeEvent } from "@spoolwire/dirq";
+import { ExitStatus, type Logger } from "@spoolwire/program";
+
+/** Tells of the elements that a consumer met and could not use. */
+export class Aside {
+  /** That of the gravest case: something stays that cannot be read (77), or was moved aside (65). */
+  status: number = ExitStatus.ok;
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** For `onEvent` of `consume`. */
+  readonly event = (event: ConsumeEvent): void => {
+    if (event.type === "quarantined") {
+      this.moved(event.name, event.quarantined, event.reason);
+    } else {
+      this.#log.error(`${event.name} stays: ${event.error.message}`);
+      this.status = ExitStatus.noPermission;
+    }
+  };
+
+  /** An element is in the quarantine. */
+  moved(name: string, quarantined: string, reason: string): void {
+    this.#log.error(`${name} is in the quarantine as ${quarantined}: ${reason}`);
+    this.status = Math.max(this.status, ExitStatus.dataError);
+  }
+}
