@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { expect, test } from "vitest";
-import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { onEachBroker } from "../helpers/each-broker.js";
 import { Ledger } from "../helpers/ledger.js";
 import { start } from "../helpers/programs.js";
@@ -18,7 +18,7 @@ onEachBroker((broker) => {
     { timeout: 240_000 },
     async () => {
       const { uri, auth } = broker();
-      const directory = temporaryDirectory("reconnect");
+      const directory = temporaryDirectory("reconnect", inMemory);
       const incoming = new DqsQueue({ path: join(directory, "a") });
       const outgoing = new DqsQueue({ path: join(directory, "b") });
       const ledger = new Ledger();

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { onEachBroker } from "../helpers/each-broker.js";
 import { run, start } from "../helpers/programs.js";
 
@@ -15,7 +15,7 @@ let number = 0;
 let destination: string;
 
 beforeEach(() => {
-  directory = temporaryDirectory("stompclt");
+  directory = temporaryDirectory("stompclt", inMemory);
   a = new DqsQueue({ path: join(directory, "a") });
   b = new DqsQueue({ path: join(directory, "b") });
   destination = `/queue/test-${process.pid}-${++number}`;

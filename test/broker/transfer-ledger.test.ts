@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DqsQueue } from "@spoolwire/message";
 import { expect, test } from "vitest";
-import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { onEachBroker } from "../helpers/each-broker.js";
 import { Ledger } from "../helpers/ledger.js";
 import { run, start } from "../helpers/programs.js";
@@ -40,7 +40,7 @@ onEachBroker((broker) => {
     { timeout: 240_000 },
     async () => {
       const { uri, auth } = broker();
-      const directory = temporaryDirectory("ledger");
+      const directory = temporaryDirectory("ledger", inMemory);
       const [a, b] = [join(directory, "a"), join(directory, "b")];
       const ledger = new Ledger();
       const lines = realLines(MESSAGES);

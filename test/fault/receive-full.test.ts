@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { describe, expect, test } from "vitest";
-import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { startEmbedded } from "../helpers/embedded.js";
 import { Ledger } from "../helpers/ledger.js";
 import { run, start } from "../helpers/programs.js";
@@ -18,7 +18,7 @@ describe.runIf(requires("loop-mounts"))("an agent that receives into a full disk
     ["inodes", "size=100m,nr_inodes=300"],
   ])("without %s loses nothing, and goes on when there is room", { timeout: 120_000 }, async (_, limits) => {
     await using broker = await startEmbedded();
-    const directory = temporaryDirectory("receive-full");
+    const directory = temporaryDirectory("receive-full", inMemory);
     const disk = join(directory, "disk");
     execFileSync("mkdir", [disk]);
     execFileSync("mount", ["-t", "tmpfs", "-o", limits, "tmpfs", disk]);
