@@ -2,8 +2,9 @@
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
 import type { Campaign } from "./campaign.js";
 import { powercut } from "./powercut.js";
+import { calls, kill } from "./strikes.js";
 
-const campaigns: readonly Campaign[] = [powercut];
+const campaigns: readonly Campaign[] = [powercut, calls, kill];
 
 const options = [
   { name: "seed", type: "integer", value: "N", default: 1, help: "makes the same choices again" },
