@@ -1,10 +1,11 @@
 // What `npm run fault` runs: fault campaigns, longer and with other seeds than the tests have time for.
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
 import type { Campaign } from "./campaign.js";
+import { full } from "./full.js";
 import { powercut } from "./powercut.js";
 import { calls, kill } from "./strikes.js";
 
-const campaigns: readonly Campaign[] = [powercut, calls, kill];
+const campaigns: readonly Campaign[] = [powercut, calls, kill, full];
 
 const options = [
   { name: "seed", type: "integer", value: "N", default: 1, help: "makes the same choices again" },
