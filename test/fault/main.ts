@@ -3,9 +3,10 @@ import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwir
 import type { Campaign } from "./campaign.js";
 import { full } from "./full.js";
 import { powercut } from "./powercut.js";
+import { soak } from "./soak.js";
 import { calls, kill } from "./strikes.js";
 
-const campaigns: readonly Campaign[] = [powercut, calls, kill, full];
+const campaigns: readonly Campaign[] = [powercut, calls, kill, full, soak];
 
 const options = [
   { name: "seed", type: "integer", value: "N", default: 1, help: "makes the same choices again" },
