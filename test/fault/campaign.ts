@@ -1,6 +1,6 @@
 // A fault campaign: rounds of something going wrong, and a count of what it did to what was acknowledged.
 
-/** What a campaign found. Only `accepted` should be anything but 0. */
+/** What a campaign found. Only `accepted`, and where processes are killed `duplicates`, may be anything but 0. */
 export interface Counts {
   /** Elements or messages that were acknowledged. */
   accepted: number;
@@ -10,7 +10,7 @@ export interface Counts {
   empty: number;
   /** There and not whole. */
   truncated: number;
-  /** There more often than they were acknowledged. */
+  /** There more often than once: after a kill as many as its victim had in hand, which the campaign checks. */
   duplicates: number;
 }
 
@@ -22,6 +22,8 @@ export interface CampaignOptions {
   readonly rounds: number;
   /** How durable the queue is (default full); `none` shows what the campaign can find. */
   readonly durability: string;
+  /** Let the subject acknowledge what it has not done yet, which shows what the campaign can find. */
+  readonly careless?: boolean;
   /** Told before each round. */
   readonly progress: (round: number) => void;
 }
@@ -44,4 +46,12 @@ export function seeded(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** The same in another order. */
+export function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
+  return items
+    .map((item) => ({ item, place: random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item);
 }

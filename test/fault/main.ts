@@ -1,9 +1,12 @@
 // What `npm run fault` runs: fault campaigns, longer and with other seeds than the tests have time for.
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
 import type { Campaign } from "./campaign.js";
+import { full } from "./full.js";
 import { powercut } from "./powercut.js";
+import { soak } from "./soak.js";
+import { calls, kill } from "./strikes.js";
 
-const campaigns: readonly Campaign[] = [powercut];
+const campaigns: readonly Campaign[] = [powercut, calls, kill, full, soak];
 
 const options = [
   { name: "seed", type: "integer", value: "N", default: 1, help: "makes the same choices again" },

@@ -1,20 +1,14 @@
 // The power goes while writers add: whatever they were told is added must be there and whole afterwards.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SimpleQueue } from "@spoolwire/dirq";
-import { endWithUs } from "../helpers/broker.js";
-import { root } from "../helpers/embedded.js";
+import { Book } from "./book.js";
 import { noCounts, seeded, type Campaign, type Counts } from "./campaign.js";
-import { contentOf } from "./content.js";
 import { Disk } from "./disk.js";
+import { takeAll, Texts, types, type Type } from "./texts.js";
+import { Worker } from "./worker.js";
 
 /** How many elements each writer adds at once. */
 const WRITERS = [1, 1, 20, 100];
-
-/** The compiled writer, whether this file is compiled or not. */
-const writer = join(root, "build/test/fault/writer.js");
 
 export const powercut: Campaign = {
   name: "powercut",
@@ -25,9 +19,17 @@ export const powercut: Campaign = {
     const random = seeded(seed);
     using ext4 = new Disk("ext4");
     using xfs = new Disk("xfs");
-    for (let round = 0; round < rounds; round++) {
-      progress(round);
-      await cutOnce(round % 2 === 0 ? ext4 : xfs, `${round}`, durability, random, counts);
+    // Those that live through all the rounds: a start of Node takes longer than a round.
+    const writers = WRITERS.map((group) => ({ group, worker: new Worker() }));
+    try {
+      const kinds = types.flatMap((type) => [ext4, xfs].map((disk) => ({ type, disk })));
+      for (let round = 0; round < rounds; round++) {
+        progress(round);
+        const { type, disk } = kinds[round % kinds.length]!;
+        await cutOnce(disk, type, durability, writers, random, counts);
+      }
+    } finally {
+      await Promise.all(writers.map(({ worker }) => worker.kill()));
     }
     return counts;
   },
@@ -35,61 +37,31 @@ export const powercut: Campaign = {
 
 async function cutOnce(
   disk: Disk,
-  round: string,
+  type: Type,
   durability: string,
+  writers: readonly { worker: Worker; group: number }[],
   random: () => number,
   counts: Counts,
 ): Promise<void> {
-  const path = join(disk.path, "queue");
-  const writers = WRITERS.map((group, index) => startWriter(path, durability, `${round}.${index}`, group));
+  const path = join(disk.path, type);
+  await Promise.all(writers.map(({ worker }) => worker.demand("open", type, path, durability)));
   const cut = await disk.armPowerCut();
-  await writers[0]?.first;
-  await sleep(20 + random() * 400);
+  const filling = writers.map(({ worker, group }, index) => worker.start("fill", `${index}`, `${group}`));
+  await Promise.race(filling.map(({ first }) => first));
+  await sleep(random() * 200);
   // What is acknowledged while the power goes does not count: the shutdown is not instantaneous, and a sync that
   // is under way may find its transaction gone and take that for done. A real power cut has no such afterlife.
-  const acknowledged = writers.flatMap(({ acknowledged }) => acknowledged());
+  const book = new Book();
+  for (const { worker } of writers) book.accept(worker.acknowledged);
   await cut(random() < 0.5);
-  await Promise.all(writers.map(({ done }) => done));
+  for (const outcome of await Promise.all(filling.map(({ done }) => done))) {
+    if (!("failed" in outcome)) throw new Error(`Expected a writer to fail, got ${JSON.stringify(outcome)}`);
+  }
   disk.unmount();
   disk.mount();
-  const queue = new SimpleQueue({ path });
-  const there = new Map([...queue].map((name) => [name, take(queue, name)]));
-  for (const [name, id] of acknowledged) {
-    counts.accepted++;
-    const content = there.get(name);
-    if (content === undefined) counts.lost++;
-    else if (content !== contentOf(id)) counts.truncated++;
-  }
-  // Every element was added once, and its content tells which it is.
-  const contents = [...there.values()].filter((content) => content !== undefined && content !== "");
-  counts.empty += [...there.values()].filter((content) => content === "").length;
-  counts.duplicates += contents.length - new Set(contents).size;
   // The queue goes on as it is, and a purge leaves nothing of the round.
-  const next = queue.add("after");
-  if (take(queue, next) !== "after") counts.lost++;
-  await queue.purge({ maxtemp: 1, maxlock: 1 });
-}
-
-function take(queue: SimpleQueue, name: string): string | undefined {
-  if (!queue.lock(name)) return undefined;
-  const content = queue.get(name).toString();
-  queue.remove(name);
-  return content;
-}
-
-/** `first`: it has acknowledged something. `acknowledged`: names and ids so far. `done`: it has ended. */
-function startWriter(path: string, durability: string, id: string, group: number) {
-  const child = spawn(process.execPath, [writer, path, durability, id, String(group)], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  endWithUs(child);
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  // A line that is not complete has not been said.
-  const acknowledged = () =>
-    output
-      .split("\n")
-      .slice(0, -1)
-      .map((line) => line.split(" ") as [string, string]);
-  return { first: once(child.stdout, "data"), done: once(child, "close"), acknowledged };
+  new Texts(type, path, durability).add("after-0");
+  book.accept(["after-0"]);
+  book.find(await takeAll(type, path));
+  book.addTo(counts);
 }

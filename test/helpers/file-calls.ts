@@ -91,7 +91,9 @@ function fileError(code: string): NodeJS.ErrnoException {
 export function remainsBelow(path: string): string[] {
   return fs
     .readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() || !/^([0-9a-f]{8}|temporary|obsolete)$/.test(entry.name))
+    .filter(
+      (entry) => !entry.isDirectory() || !/^([0-9a-f]{8}|temporary|obsolete|quarantine)$/.test(entry.name),
+    )
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(path.length + 1))
     .sort();
 }

@@ -1,6 +1,6 @@
 // The parts of the system that the tests need beside Node: where they are, why, and how to get them on Debian.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** RabbitMQ's scripts, of which those in sbin are wrappers that insist on the system's account. */
@@ -42,8 +42,8 @@ export const requirements: readonly Requirement[] = [
   },
   {
     name: "strace",
-    why: "the order of system calls that durability depends on, and failing system calls",
-    present: () => onPath("strace") !== undefined,
+    why: "failing system calls, and kills between them (as root only, where the kernel restricts ptrace)",
+    present: () => onPath("strace") !== undefined && mayTrace(),
     debian: ["strace"],
   },
   {
@@ -140,6 +140,13 @@ export function findJava(): string | undefined {
 export function onPath(program: string): string | undefined {
   const directories = (process.env.PATH ?? "").split(delimiter);
   return directories.map((directory) => join(directory, program)).find(isProgram);
+}
+
+/** Whether a process may be traced by one that has not started it. */
+function mayTrace(): boolean {
+  const restriction = "/proc/sys/kernel/yama/ptrace_scope";
+  const isFree = !existsSync(restriction) || readFileSync(restriction, "utf8").trim() === "0";
+  return isFree || process.getuid?.() === 0;
 }
 
 function isProgram(path: string): boolean {

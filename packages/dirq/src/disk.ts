@@ -56,8 +56,8 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     this.durability = options.durability ?? defaults.durability;
     this.durableNames = new DurableNames(this.path, this.files);
     if (options.create ?? defaults.create) {
-      const first = this.masked(() => this.files.makePath(this.path));
-      if (first !== undefined && this.durability === "full") this.durableNames.syncMade(first);
+      const made = this.masked(() => this.files.makePath(this.path));
+      if (this.durability === "full") this.durableNames.syncMade(made);
     }
     this.id = this.files.identity(this.path);
     const { path, files, names } = this;

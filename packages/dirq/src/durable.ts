@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { Files } from "./files.js";
 
 /**
@@ -25,12 +25,9 @@ export class DurableNames {
     this.#files = files;
   }
 
-  /** Bring the names of the directories from `first` down to the queue to the disk, from the queue upwards. */
-  syncMade(first: string): void {
-    for (let made = resolve(this.#path); ; made = dirname(made)) {
-      this.#files.syncDir(dirname(made));
-      if (made === resolve(first)) break;
-    }
+  /** Bring the names of directories that were made to the disk: each is in the one above it. */
+  syncMade(directories: readonly string[]): void {
+    for (const directory of directories) this.#files.syncDir(dirname(directory));
   }
 
   /** An intermediate directory was made, or made again: its name is not on the disk. */

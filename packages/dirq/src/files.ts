@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 
 /**
  * The file calls that a queue makes, as `node:fs` has them. Tests put a rival's whole operation, or a
@@ -110,9 +111,17 @@ export class Files {
     return attempt(() => this.#calls.mkdirSync(path, 0o777), "EEXIST", "ENOENT");
   }
 
-  /** Make a directory and those above it, as far as they are not there. Returns the first that was made. */
-  makePath(path: string): string | undefined {
-    return this.#calls.mkdirSync(path, { recursive: true, mode: 0o777 });
+  /**
+   * Make a directory and those above it, as far as they are not there. Returns those that were made, it first.
+   * By hand, as Node's recursive mkdir tries for ever where nothing can be made, below /proc for one, and
+   * tells of a disk that cannot be written that the directory is not there.
+   */
+  makePath(path: string): string[] {
+    const failed = this.makeSubdirectory(path);
+    if (failed !== "ENOENT") return failed === "" ? [path] : [];
+    const above = dirname(path);
+    const made = above === path ? [] : this.makePath(above);
+    return this.makeDir(path) ? [path, ...made] : made;
   }
 
   /** Device and inode of a directory (or of what leads to one); throws ENOENT or ENOTDIR if it is none. */
