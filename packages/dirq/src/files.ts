@@ -117,8 +117,15 @@ export class Files {
    * tells of a disk that cannot be written that the directory is not there.
    */
   makePath(path: string): string[] {
-    const failed = this.makeSubdirectory(path);
-    if (failed !== "ENOENT") return failed === "" ? [path] : [];
+    try {
+      this.#calls.mkdirSync(path, 0o777);
+      return [path];
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // Something else in its place is not the directory.
+      if (code === "EEXIST" && attempt(() => this.identity(path), "ENOTDIR") === "") return [];
+      if (code !== "ENOENT") throw error;
+    }
     const above = dirname(path);
     const made = above === path ? [] : this.makePath(above);
     return this.makeDir(path) ? [path, ...made] : made;
