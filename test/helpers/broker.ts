@@ -171,6 +171,7 @@ export const environment = (own: Readonly<Record<string, string>> = {}) => ({
 });
 
 const children = new Set<ChildProcess>();
+const daemons = new Set<number>();
 const directories = new Set<string>();
 
 /** Kill a child at the latest when this process ends. */
@@ -178,6 +179,13 @@ export function endWithUs(child: ChildProcess): void {
   children.add(child);
   child.once("exit", () => children.delete(child));
   watchForTheEnd();
+}
+
+/** Kill a process that is no child of ours at the latest when this process ends. What is returned takes that back. */
+export function endPidWithUs(pid: number): () => void {
+  daemons.add(pid);
+  watchForTheEnd();
+  return () => void daemons.delete(pid);
 }
 
 /**
@@ -212,6 +220,13 @@ function watchForTheEnd(): void {
   watching = true;
   const cleanUp = () => {
     for (const child of children) child.kill("SIGKILL");
+    for (const pid of daemons) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
     for (const directory of directories) removeDirectory(directory);
   };
   process.once("exit", cleanUp);

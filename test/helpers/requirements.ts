@@ -60,6 +60,14 @@ export const requirements: readonly Requirement[] = [
     debian: ["openssl"],
   },
   {
+    name: "logger-and-systemd",
+    why: "the system log and systemd's notifications, at real sockets, and the unit files",
+    present: () =>
+      ["logger", "systemd-notify", "systemd-analyze"].every((name) => onPath(name) !== undefined) &&
+      isProgram("/usr/bin/python3"),
+    debian: ["bsdutils", "systemd", "python3"],
+  },
+  {
     name: "perl",
     why: "files as the original programs read and write them",
     // Debian's perl-base alone has the program but not the standard modules.

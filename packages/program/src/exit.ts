@@ -35,7 +35,8 @@ const byCode: readonly (readonly [RegExp, number])[] = [
     ExitStatus.unavailable,
   ],
   [/^(ENOSPC|EDQUOT|EIO|EROFS|EMFILE|ENFILE|EXDEV|EEXIST|ELOOP|EPIPE)$/, ExitStatus.ioError],
-  [/^TRANSFER_PENDING$/, ExitStatus.temporary],
+  [/^PIDFILE_BAD_CONTENT$/, ExitStatus.dataError],
+  [/^(TRANSFER_PENDING|PIDFILE_RUNNING|PIDFILE_TAKEN)$/, ExitStatus.temporary],
   [/^(BROKER_PROTOCOL|BROKER_REJECTED)$/, ExitStatus.protocol],
   [/^(EACCES|EPERM|BROKER_AUTH)$/, ExitStatus.noPermission],
 ];

@@ -1,7 +1,10 @@
+export { describeStatus, quit } from "./control.js";
 export { parseCredential, type Credential, type X509 } from "./credential.js";
-export { ConfigError } from "./errors.js";
+export { ConfigError, PidFileError, type PidFileErrorCode } from "./errors.js";
 export { ExitStatus, exitStatusOf } from "./exit.js";
-export { createLogger, type Logger } from "./log.js";
+export { FileTarget } from "./log-file.js";
+export { createLogger, ProgramLog, type Logger, type LogLevel, type LogTarget } from "./log.js";
+export { Notifier } from "./notify.js";
 export {
   checkValues,
   exactlyOne,
@@ -13,6 +16,14 @@ export {
   type Relation,
 } from "./options.js";
 export {
+  isActive,
+  PidFile,
+  readPidFile,
+  tellToQuit,
+  type PidFileState,
+  type Surroundings,
+} from "./pidfile.js";
+export {
   runProgram,
   standardOptions,
   type Invocation,
@@ -22,3 +33,6 @@ export {
 } from "./program.js";
 export { Progress } from "./progress.js";
 export { parseProperties, type Properties } from "./properties.js";
+export { runService, serviceOptions, serviceRelations, type Service } from "./service.js";
+export { listenToSignals, type Signals } from "./signals.js";
+export { SyslogTarget } from "./syslog.js";

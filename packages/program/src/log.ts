@@ -7,19 +7,70 @@ export interface Logger {
   debug(text: string, level?: number): void;
 }
 
+/** How grave a line is, the gravest first. */
+export const logLevels = ["error", "warning", "info", "debug"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Where lines go. Nothing here throws: a program does its work even if it cannot tell of it. */
+export interface LogTarget {
+  /** Take one line, without its end. */
+  write(level: LogLevel, line: string): void;
+  /** Whoever has started us sees the lines. */
+  readonly isStderr?: boolean;
+  /** Begin anew with what the target's name stands for now. */
+  reopen?(): void;
+  /** What was written is on its way when it resolves. Nothing is written after that. */
+  close?(): Promise<void>;
+}
+
+/** A logger whose lines can be sent elsewhere while the program runs. */
+export class ProgramLog implements Logger {
+  target: LogTarget;
+  /** Lines less grave than this are left out; those of `debug` go by `debugLevel` alone. */
+  level: LogLevel = "info";
+  /** How much there is of the lines of `debug` (0: nothing). */
+  debugLevel: number;
+
+  constructor(target: LogTarget, debugLevel = 0) {
+    this.target = target;
+    this.debugLevel = debugLevel;
+  }
+
+  error(text: string): void {
+    this.#write("error", text);
+  }
+
+  warn(text: string): void {
+    this.#write("warning", `warning: ${text}`);
+  }
+
+  info(text: string): void {
+    this.#write("info", text);
+  }
+
+  debug(text: string, level = 1): void {
+    if (level <= this.debugLevel) this.#write("debug", `# ${text}`);
+  }
+
+  #write(level: LogLevel, text: string): void {
+    if (level !== "debug" && logLevels.indexOf(level) > logLevels.indexOf(this.level)) return;
+    this.target.write(level, text.replace(/\s*\n\s*/g, " "));
+  }
+}
+
+/** Lines on a stream, each with the program's name. */
+export const streamTarget = (program: string, write: (line: string) => void): LogTarget => ({
+  write: (_, line) => write(`${program}: ${line}\n`),
+});
+
+/** Lines that nobody wants. */
+export const nullTarget: LogTarget = { write: () => undefined };
+
 /** A logger that writes lines to stderr, each with the program's name. */
 export function createLogger(
   program: string,
   debugLevel = 0,
   write: (line: string) => void = (line) => void process.stderr.write(line),
-): Logger {
-  const line = (text: string) => write(`${program}: ${text.replace(/\s*\n\s*/g, " ")}\n`);
-  return {
-    error: line,
-    warn: (text) => line(`warning: ${text}`),
-    info: line,
-    debug: (text, level = 1) => {
-      if (level <= debugLevel) line(`# ${text}`);
-    },
-  };
+): ProgramLog {
+  return new ProgramLog(streamTarget(program, write), debugLevel);
 }

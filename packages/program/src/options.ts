@@ -24,6 +24,8 @@ export interface OptionEntry {
   /** All that a string may be (default: anything but nothing). */
   readonly choices?: readonly string[];
   readonly default?: string | number;
+  /** Asks for something else than the program's work: what that needs need not be given. */
+  readonly instead?: boolean;
   readonly help: string;
 }
 
@@ -92,7 +94,11 @@ export function checkValues<const Entries extends readonly OptionEntry[]>(
     else if (entry.type === "counter") values[name] = ((values[name] as number | undefined) ?? 0) + 1;
     else values[name] = converted;
   }
-  for (const relation of relations) checkRelation(relation, values);
+  const instead = entries.filter((entry) => entry.instead && values[entry.name]).map(({ name }) => name);
+  for (const relation of relations) {
+    const isAboutWork = relation.kind === "exactlyOne" || !instead.includes(relation.option);
+    if (instead.length === 0 || !isAboutWork) checkRelation(relation, values);
+  }
   for (const entry of entries) values[entry.name] ??= entry.default;
   return values as OptionValues<Entries>;
 }

@@ -2,7 +2,8 @@ import type { Readable, Writable } from "node:stream";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "./errors.js";
 import { ExitStatus, exitStatusOf } from "./exit.js";
-import { createLogger, type Logger } from "./log.js";
+import { findLauncher, type Launcher } from "./daemon.js";
+import { ProgramLog, streamTarget } from "./log.js";
 import {
   checkValues,
   type GivenOption,
@@ -10,6 +11,7 @@ import {
   type OptionValues,
   type Relation,
 } from "./options.js";
+import { listenToSignals, type Signals } from "./signals.js";
 
 /** What a program is: all that its command line and its help need. */
 export interface ProgramSpec<Entries extends readonly OptionEntry[]> {
@@ -36,10 +38,22 @@ type Standard = typeof standardOptions;
 export interface Invocation<Entries extends readonly OptionEntry[]> {
   readonly options: OptionValues<Entries>;
   readonly operands: readonly string[];
-  readonly log: Logger;
+  /** Closed when the program ends. */
+  readonly log: ProgramLog;
   /** Aborted when the program is told to stop; a second signal ends it at once. */
   readonly signal: AbortSignal;
   readonly streams: Streams;
+  readonly program: RunningProgram;
+}
+
+/** What `runService` needs beyond what every program does. */
+export interface RunningProgram {
+  readonly name: string;
+  /** The command line, as it came. */
+  readonly argv: readonly string[];
+  readonly signals: Signals;
+  /** Who waits for us, if we were started in the background. */
+  readonly launcher: Launcher | undefined;
 }
 
 /** The standard streams of a program: those of the process, or what a caller within it has instead. */
@@ -68,10 +82,10 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
   streams: Streams = process,
 ): Promise<number> {
   const { stdout, stderr } = streams;
-  const logger = (debugLevel = 0) => createLogger(spec.name, debugLevel, (line) => void stderr.write(line));
   const print = (text: string) => (stdout.write(text), ExitStatus.ok);
-  let log = logger();
-  const stop = listenForStop();
+  const launcher = findLauncher();
+  const log = new ProgramLog(launcher ?? streamTarget(spec.name, (line) => void stderr.write(line)));
+  const signals = listenToSignals();
   // Who writes to stdout learns of an error by the callback of `write`: the event alone must not end us.
   stdout.on("error", ignore);
   try {
@@ -84,8 +98,10 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     if (asked("list")) return print(entries.map((entry) => `--${entry.name}\n`).join(""));
     const options = checkValues(entries, spec.relations ?? [], given) as OptionValues<Entries> &
       OptionValues<Standard>;
-    log = logger(options.debug);
-    return (await main({ options, operands, log, signal: stop.signal, streams })) ?? ExitStatus.ok;
+    log.debugLevel = options.debug ?? 0;
+    const program = { name: spec.name, argv, signals, launcher };
+    const invocation = { options, operands, log, signal: signals.stopping, streams, program };
+    return (await main(invocation)) ?? ExitStatus.ok;
   } catch (error) {
     // The reader of our output has enough: that is nothing to tell of.
     if (isBrokenPipe(error)) return ExitStatus.brokenPipe;
@@ -96,7 +112,8 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     return status;
   } finally {
     stdout.off("error", ignore);
-    stop.done();
+    signals.done();
+    await log.target.close?.();
   }
 }
 
@@ -191,16 +208,4 @@ function normalize(entries: readonly OptionEntry[], argv: readonly string[]): st
     words.push(`${name}=${pairs.join(" ")}`);
   }
   return words;
-}
-
-/** The signal is aborted at the first SIGTERM or SIGINT; the second has the system's effect again. */
-function listenForStop(): { readonly signal: AbortSignal; done(): void } {
-  const controller = new AbortController();
-  const done = () => process.off("SIGTERM", stop).off("SIGINT", stop);
-  const stop = () => {
-    done();
-    controller.abort();
-  };
-  process.on("SIGTERM", stop).on("SIGINT", stop);
-  return { signal: controller.signal, done };
 }

@@ -1,0 +1,64 @@
+import { isPlainFile } from "./daemon.js";
+import { ConfigError } from "./errors.js";
+import { FileTarget } from "./log-file.js";
+import { logLevels, nullTarget, streamTarget, type LogTarget } from "./log.js";
+import type { OptionEntry, OptionValues } from "./options.js";
+import type { Streams } from "./program.js";
+import { SyslogTarget } from "./syslog.js";
+
+const kinds = ["stdout", "stderr", "syslog", "file", "null"] as const;
+
+/** The options that say where a program tells what happens. */
+export const logOptions = [
+  {
+    name: "log",
+    type: "string",
+    choices: kinds,
+    help: "where to log (default stderr, or syslog with --daemon)",
+  },
+  { name: "logfile", type: "string", value: "FILE", help: "log to this file" },
+  {
+    name: "loglevel",
+    type: "string",
+    choices: logLevels,
+    default: "info",
+    help: "how much to log",
+  },
+] as const satisfies readonly OptionEntry[];
+
+/**
+ * Where the options want the log.
+ * @param inBackground there is no terminal: standard output or error serve only if they are plain files
+ * @throws ConfigError if the options make no sense, or nothing is there to take the log; the log file's own error
+ */
+export function openLog(
+  { log, logfile }: OptionValues<typeof logOptions>,
+  program: string,
+  streams: Streams,
+  inBackground: boolean,
+): LogTarget {
+  const standard = inBackground && !isPlainFile(2) ? "syslog" : "stderr";
+  const kind = (log as (typeof kinds)[number] | undefined) ?? (logfile === undefined ? standard : "file");
+  if ((kind === "file") !== (logfile !== undefined)) {
+    throw new ConfigError("Expected --log file and --logfile FILE to go together");
+  }
+  if (kind === "null") return nullTarget;
+  if (kind === "file") return new FileTarget(logfile ?? "", program);
+  if (kind === "syslog") return openSyslog(program, log === undefined);
+  if (inBackground && !isPlainFile(kind === "stdout" ? 1 : 2)) {
+    throw new ConfigError(`Expected --log to be syslog, file or null with --daemon, got ${kind}`);
+  }
+  const target = streamTarget(program, (line) => void streams[kind].write(line));
+  return kind === "stderr" ? { ...target, isStderr: true } : target;
+}
+
+function openSyslog(program: string, isDefault: boolean): LogTarget {
+  try {
+    return new SyslogTarget(program);
+  } catch (error) {
+    if (!isDefault || !(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`--daemon logs to syslog unless --log says otherwise: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

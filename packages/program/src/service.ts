@@ -1,0 +1,158 @@
+import { describeStatus, quit } from "./control.js";
+import { runInBackground } from "./daemon.js";
+import { logOptions, openLog } from "./log-options.js";
+import type { LogLevel, ProgramLog } from "./log.js";
+import { Notifier } from "./notify.js";
+import { PidFileError } from "./errors.js";
+import { excludes, requires, type OptionEntry, type OptionValues, type Relation } from "./options.js";
+import { PidFile } from "./pidfile.js";
+import type { Invocation } from "./program.js";
+
+/** The options of every program that runs for long. */
+export const serviceOptions = [
+  { name: "daemon", type: "boolean", help: "run in the background" },
+  { name: "pidfile", type: "string", value: "FILE", help: "show here who runs, and only once at a time" },
+  { name: "quit", type: "boolean", instead: true, help: "tell the program of the pid file to stop" },
+  { name: "status", type: "boolean", instead: true, help: "tell whether the program of the pid file runs" },
+  ...logOptions,
+] as const satisfies readonly OptionEntry[];
+
+export const serviceRelations: readonly Relation[] = [
+  requires("quit", "pidfile"),
+  requires("status", "pidfile"),
+  excludes("status", "quit"),
+];
+
+/** How often the pid file is checked and touched, milliseconds: those who watch it expect it every second. */
+const CHECK_MS = 500;
+
+/** What a program that runs for long tells of itself. */
+export interface Service {
+  /** To be called when its work has begun: whoever has started it is told. May be called again. */
+  up(): void;
+  /** How it goes, in words: for the log at SIGUSR1, and for systemd. */
+  status: () => string;
+  /** What else SIGHUP asks for, beside a log that is opened anew. */
+  reload: () => Promise<void>;
+}
+
+type Given = Pick<Invocation<readonly OptionEntry[]>, "log" | "signal" | "streams" | "program"> & {
+  readonly options: OptionValues<typeof serviceOptions>;
+};
+
+/**
+ * Run a program's work as its `serviceOptions` ask: in the background, with a pid file, with a log elsewhere, told
+ * by signals and telling systemd; or, instead of the work, ask or stop the one that runs.
+ * @param quitSeconds how long the work may take to stop
+ * @returns the exit status of what was asked for
+ * @throws PidFileError if another one runs, or has taken our pid file; what `work` throws
+ */
+export async function runService(
+  given: Given,
+  quitSeconds: number,
+  work: (service: Service) => Promise<number>,
+): Promise<number> {
+  const { options, log, signal, streams, program } = given;
+  const { daemon, pidfile, status } = options;
+  const { name, argv, launcher } = program;
+  const print = (line: string) => void streams.stdout.write(`${name} ${line}\n`);
+  if (pidfile !== undefined && status) {
+    const answer = describeStatus(pidfile);
+    print(answer.words);
+    return answer.status;
+  }
+  if (pidfile !== undefined && options.quit) return await quit(pidfile, quitSeconds, print);
+  if (daemon && !launcher) return await runInBackground(argv, (line) => log.error(line), signal);
+
+  direct(given);
+  const owned = pidfile === undefined ? undefined : PidFile.claim(pidfile);
+  try {
+    return await attend(owned, log, program, work);
+  } finally {
+    try {
+      owned?.release();
+    } catch (error) {
+      // What the work has thrown counts more.
+      log.warn(`the pid file stays: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Send the log where it belongs. Until we are up the launcher gets it too: somebody is waiting there. */
+function direct({ options, log, streams, program: { name, launcher } }: Given): void {
+  log.level = options.loglevel as LogLevel;
+  if (log.level === "debug") log.debugLevel ||= 1;
+  const target = openLog(options, name, streams, launcher !== undefined);
+  if (!launcher || target.isStderr) {
+    log.target = target;
+    return;
+  }
+  log.target = {
+    reopen: () => target.reopen?.(),
+    close: async () => target.close?.(),
+    write: (level, line) => {
+      target.write(level, line);
+      launcher.write(level, line);
+    },
+  };
+}
+
+/** Do the work, and attend to what comes meanwhile. */
+async function attend(
+  pidFile: PidFile | undefined,
+  log: ProgramLog,
+  { signals, launcher }: Given["program"],
+  work: (service: Service) => Promise<number>,
+): Promise<number> {
+  const began = performance.now();
+  const notifier = Notifier.find(log);
+  const service: Service = {
+    up: () => {
+      launcher?.release();
+      notifier?.ready(() => service.status());
+      service.up = () => undefined;
+    },
+    status: () => "at work",
+    reload: () => Promise.resolve(),
+  };
+  let taken: PidFileError | undefined;
+  let hasWarned = false;
+  const check = () => {
+    try {
+      if (pidFile?.check() === "quit") signals.stop();
+    } catch (error) {
+      if (error instanceof PidFileError) {
+        // Another one has our place: we end as if told to quit, and say why.
+        taken ??= error;
+        signals.stop();
+      } else if (!hasWarned) {
+        // A disk that is full or read-only now may be well again later.
+        hasWarned = true;
+        log.warn(`the pid file cannot be touched: ${(error as Error).message}`);
+      }
+    }
+  };
+  const timer = setInterval(check, CHECK_MS).unref();
+  const crashed = (error: Error) => log.error(`crashed: ${error.stack ?? error.message}`);
+  process.on("uncaughtExceptionMonitor", crashed);
+  signals.stopping.addEventListener("abort", () => notifier?.stopping());
+  signals.onSecond(() => pidFile?.release());
+  signals.onUser(() => {
+    const seconds = (performance.now() - began) / 1000;
+    log.info(`up for ${seconds.toFixed(1)} s: ${service.status()}`);
+  });
+  signals.onHangUp(() => {
+    log.target.reopen?.();
+    const reload = () => service.reload().catch((error: unknown) => log.error((error as Error).message));
+    void (notifier ? notifier.reloading(reload) : reload());
+  });
+  try {
+    const status = await work(service);
+    if (taken) throw taken;
+    return status;
+  } finally {
+    clearInterval(timer);
+    process.off("uncaughtExceptionMonitor", crashed);
+    await notifier?.close();
+  }
+}

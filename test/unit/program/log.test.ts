@@ -1,0 +1,161 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError, createLogger, FileTarget, ProgramLog, SyslogTarget } from "@spoolwire/program";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { startDatagrams } from "../../helpers/datagrams.js";
+import { requires } from "../../helpers/requirements.js";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = temporaryDirectory("log");
+  path = join(directory, "prog.log");
+});
+afterEach(() => removeDirectory(directory));
+
+describe("a logger", () => {
+  test("makes one line of each text, and says which is a warning", () => {
+    const lines: string[] = [];
+    const log = createLogger("prog", 1, (line) => lines.push(line));
+    log.error("first\n  second");
+    log.warn("careful");
+    log.info("done");
+    log.debug("for operators");
+    log.debug("for developers", 2);
+    expect(lines).toEqual([
+      "prog: first second\n",
+      "prog: warning: careful\n",
+      "prog: done\n",
+      "prog: # for operators\n",
+    ]);
+  });
+
+  test.each([
+    ["error", ["e"]],
+    ["warning", ["e", "warning: w"]],
+    ["info", ["e", "warning: w", "i"]],
+  ] as const)("of level %s leaves the rest out", (level, expected) => {
+    const lines: string[] = [];
+    const log = new ProgramLog({ write: (_, line) => lines.push(line) });
+    log.level = level;
+    log.error("e");
+    log.warn("w");
+    log.info("i");
+    log.debug("d");
+    expect(lines).toEqual(expected);
+  });
+});
+
+describe("a log file", () => {
+  const now = () => Date.UTC(2025, 10, 23, 11, 39, 0, 7);
+  const line = (text: string) => `2025-11-23T11:39:00.007Z prog[${process.pid}]: ${text}\n`;
+  const read = (name: string) => readFileSync(join(directory, name), "utf8");
+
+  test("has the time, the program and the pid in each line, and grows at its end", async () => {
+    for (const text of ["one", "two"]) {
+      const target = new FileTarget(path, "prog", now);
+      target.write("info", text);
+      await target.close();
+    }
+    expect(read("prog.log")).toBe(line("one") + line("two"));
+  });
+
+  test("that is renamed loses nothing, told or not", () => {
+    const target = new FileTarget(path, "prog", now);
+    target.write("info", "one");
+    renameSync(path, `${path}.1`);
+    target.write("info", "two");
+    renameSync(path, `${path}.2`);
+    target.reopen();
+    expect(read("prog.log")).toBe("");
+    target.write("info", "three");
+    expect([read("prog.log.1"), read("prog.log.2"), read("prog.log")]).toEqual(
+      ["one", "two", "three"].map(line),
+    );
+  });
+
+  test("that is removed, or cut by copytruncate, goes on", () => {
+    const target = new FileTarget(path, "prog", now);
+    target.write("info", "one");
+    rmSync(path);
+    target.write("info", "two");
+    expect(read("prog.log")).toBe(line("two"));
+    truncateSync(path);
+    target.write("info", "three");
+    expect(read("prog.log")).toBe(line("three"));
+  });
+
+  test("whose directory is gone stays open, until there is one again", () => {
+    const logs = join(directory, "logs");
+    mkdirSync(logs);
+    const target = new FileTarget(join(logs, "prog.log"), "prog", now);
+    renameSync(logs, `${logs}.old`);
+    target.write("info", "one");
+    mkdirSync(logs);
+    target.write("info", "two");
+    expect(read("logs.old/prog.log")).toBe(line("one"));
+    expect(read("logs/prog.log")).toBe(line("two"));
+  });
+
+  test.runIf(existsSync("/dev/full"))("that cannot be written does not stop the program", () => {
+    const target = new FileTarget("/dev/full", "prog");
+    expect(() => target.write("error", "no space left")).not.toThrow();
+  });
+
+  test("that cannot be opened is the file's own error", () => {
+    expect(() => new FileTarget(join(directory, "no/prog.log"), "prog")).toThrow(/ENOENT.*no\/prog.log/);
+  });
+});
+
+describe.runIf(requires("logger-and-systemd"))("the system log", { timeout: 30_000 }, () => {
+  test("gets each line with its priority, our name and our pid", async () => {
+    const socket = join(directory, "log");
+    const server = await startDatagrams(socket);
+    const target = new SyslogTarget("prog", socket);
+    target.write("error", "broken: é");
+    target.write("warning", "warning: odd");
+    target.write("info", `long ${"x".repeat(5000)}`);
+    target.write("debug", "# <3>detail");
+    await target.close();
+    await server.expect(/detail/);
+    const seen = server.received.map(({ text }) => text.replace(/\w{3} [ \d]\d [\d:]{8} /, "TIME "));
+    expect(seen).toEqual([
+      `<27>TIME prog[${process.pid}]: broken: é`,
+      `<28>TIME prog[${process.pid}]: warning: odd`,
+      `<30>TIME prog[${process.pid}]: long ${"x".repeat(5000)}`,
+      `<31>TIME prog[${process.pid}]: # <3>detail`,
+    ]);
+    await server.stop();
+  });
+
+  test("is found again when it was restarted", async () => {
+    const socket = join(directory, "log");
+    const first = await startDatagrams(socket);
+    const target = new SyslogTarget("prog", socket);
+    target.write("info", "one");
+    await first.expect(/one/);
+    await first.stop();
+    target.write("info", "lost");
+    rmSync(socket);
+    const second = await startDatagrams(socket);
+    await vi.waitUntil(
+      () => {
+        target.write("info", "again");
+        return second.received.length > 0;
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    await target.close();
+    expect(second.received[0]?.text).toMatch(/again$/);
+    await second.stop();
+  });
+
+  test("that is not there, or does not listen, is refused at the start", async () => {
+    const socket = join(directory, "log");
+    expect(() => new SyslogTarget("prog", socket)).toThrow(ConfigError);
+    await (await startDatagrams(socket)).stop();
+    expect(existsSync(socket)).toBe(true);
+    expect(() => new SyslogTarget("prog", socket)).toThrow(/got: logger: socket .*: Connection refused/);
+  });
+});

@@ -1,0 +1,95 @@
+// The options of a program that runs for long, within this process; with real ones: ../stompclt/daemon.test.ts.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { exactlyOne, runProgram, runService, serviceOptions, serviceRelations } from "@spoolwire/program";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+
+let directory: string;
+let stdout = "";
+let stderr = "";
+beforeEach(() => {
+  directory = temporaryDirectory("service");
+  stdout = stderr = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => Boolean((stderr += String(text))));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  removeDirectory(directory);
+});
+
+const spec = {
+  name: "prog",
+  version: "1.2.3",
+  summary: "Does things.",
+  options: [{ name: "input", type: "string", help: "what its work needs" }, ...serviceOptions],
+  relations: [exactlyOne("input"), ...serviceRelations],
+} as const;
+const at = (name: string) => join(directory, name);
+
+type Work = Parameters<typeof runService>[2];
+
+/** The exit status of the program; without `work` it must not come to that. */
+const run = (argv: readonly string[], work?: (...given: Parameters<Work>) => number) =>
+  runProgram(spec, argv, async (invocation) => {
+    return await runService(invocation, 1, async (service) => {
+      if (!work) throw new Error("Expected no work to be done");
+      return work(service);
+    });
+  });
+
+describe("refused", () => {
+  test.each([
+    [["--status"], "--status needs --pidfile"],
+    [["--quit"], "--quit needs --pidfile"],
+    [["--quit", "--status", "--pidfile", "p"], "--status does not go with --quit"],
+    [["--pidfile", "p"], "Expected one of --input, got none"],
+    [["--log", "tty"], 'Expected --log to be one of stdout, stderr, syslog, file, null, got "tty"'],
+    [["--log", "file"], "Expected --log file and --logfile FILE to go together"],
+    [["--log", "null", "--logfile", "f"], "Expected --log file and --logfile FILE to go together"],
+    [["--loglevel", "loud"], 'Expected --loglevel to be one of error, warning, info, debug, got "loud"'],
+  ])("%j", async (argv, why) => {
+    const input = argv.some((word) => word.startsWith("--log")) ? ["--input", "x"] : [];
+    expect(await run([...argv, ...input])).toBe(64);
+    expect(stderr).toBe(`prog: ${why} (see prog --help)\n`);
+  });
+});
+
+test("status and quit need nothing of what the work needs", async () => {
+  const pidFile = ["--pidfile", at("p")];
+  expect(await run(["--status", ...pidFile])).toBe(3);
+  expect(await run(["--quit", ...pidFile])).toBe(0);
+  expect(stdout).toBe("prog does not seem to be running (no pid file)\n".repeat(2));
+});
+
+test("the pid file is there during the work, and gone after it, whatever its end", async () => {
+  const argv = ["--input", "x", "--pidfile", at("p")];
+  for (const [end, status] of [
+    [() => 7, 7],
+    [() => expect.fail("broken"), 70],
+  ] as const) {
+    let during = "";
+    const ended = await run(argv, () => {
+      during = readFileSync(at("p"), "utf8");
+      return end();
+    });
+    expect([ended, during, existsSync(at("p"))]).toEqual([status, `${process.pid}\n`, false]);
+  }
+});
+
+test("a pid file that is none is status 65, and stays", async () => {
+  writeFileSync(at("p"), "important\n");
+  expect(await run(["--input", "x", "--pidfile", at("p")])).toBe(65);
+  expect(stderr).toBe(`prog: Expected ${at("p")} to be a pid file, got "important\\n"\n`);
+  expect(readFileSync(at("p"), "utf8")).toBe("important\n");
+});
+
+test("what ends the program is the last line of its log", async () => {
+  const status = await run(["--input", "x", "--logfile", at("log"), "--loglevel", "error"], () => {
+    throw new Error("broken");
+  });
+  expect(status).toBe(70);
+  expect(stderr).toBe("");
+  expect(readFileSync(at("log"), "utf8")).toMatch(/^\S+ prog\[\d+\]: broken\n$/);
+});
