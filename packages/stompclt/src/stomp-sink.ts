@@ -41,6 +41,7 @@ export class StompSink implements Sink {
         connect(brokers, options, { onClosed: (error) => error && lost(error) }, signal),
       backOff: backOffOf(brokers, options),
       log: options.log,
+      onAway: options.onAway,
       onUp: (connection) => this.#resend(connection),
       onDown: (error, isOver) => this.#down(error, isOver),
     });

@@ -51,6 +51,7 @@ export class StompSource implements Source {
       connect: (lost, signal) => this.#connect(brokers, lost, signal),
       backOff: backOffOf(brokers, options),
       log: options.log,
+      onAway: options.onAway,
       onUp: () => undefined,
       onDown: (_error, isOver) => this.#down(isOver),
     });

@@ -4,17 +4,19 @@ import {
   ExitStatus,
   parseCredential,
   runProgram,
+  runService,
   type Credential,
   type Logger,
   type OptionValues,
   type Properties,
+  type Service,
   type X509,
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
-import { describeReport } from "./report.js";
+import { describeProgress, describeReport } from "./report.js";
 import type { Sink } from "./sink.js";
 import type { Source } from "./source.js";
 import { Transfer } from "./transfer.js";
@@ -43,6 +45,8 @@ export interface BrokerOptions {
   /** Seconds. */
   readonly timeoutDisconnect: number;
   readonly log: Logger;
+  /** Told when the broker is away at the start, and is tried until it is there. */
+  readonly onAway?: () => void;
 }
 
 export interface BrokerSourceOptions extends BrokerOptions {
@@ -69,48 +73,74 @@ export interface AgentSpec {
   readonly protocols: readonly Protocol[];
 }
 
+/** What both sides of an agent get beside its options. */
+interface Surroundings {
+  readonly protocols: readonly Protocol[];
+  readonly log: Logger;
+  readonly onAway: () => void;
+}
+
 /** Run a transfer agent's command line. @returns the exit status */
 export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<number> {
   const { protocols, ...program } = spec;
   return runProgram(
     { ...program, options: agentOptions, relations: agentRelations },
     argv,
-    async ({ options, log, signal }) => {
-      const source = openSource(options, protocols, log);
-      const sink = openSink(options, protocols, log);
-      const transfer = new Transfer(source, sink, log, {
-        window: options.window ?? 0,
-        count: options.count ?? 0,
-        duration: options.duration,
-        inactivity: options["timeout-inactivity"],
-        linger: options["timeout-linger"],
-        lazy: options.lazy ?? false,
+    async (invocation) => {
+      const { options, log, signal } = invocation;
+      return await runService(invocation, quitSeconds(options), async (service) => {
+        const surroundings = { protocols, log, onAway: () => service.up() };
+        return await run(options, surroundings, signal, service);
       });
-      try {
-        await transfer.run(signal);
-      } finally {
-        if (options.statistics) for (const line of describeReport(transfer.report)) log.info(line);
-      }
-      return transfer.report.rejected > 0 ? ExitStatus.dataError : ExitStatus.ok;
     },
   );
 }
 
-function openSource(values: Values, protocols: readonly Protocol[], log: Logger): Source {
+/** How long an agent may take to stop: all that it waits for then, and some more. */
+const quitSeconds = (values: Values) => values["timeout-linger"] + values["timeout-disconnect"] + 10;
+
+async function run(
+  values: Values,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+  service: Service,
+): Promise<number> {
+  const { log } = surroundings;
+  const source = openSource(values, surroundings);
+  const sink = openSink(values, surroundings);
+  const transfer = new Transfer(source, sink, log, {
+    window: values.window ?? 0,
+    count: values.count ?? 0,
+    duration: values.duration,
+    inactivity: values["timeout-inactivity"],
+    linger: values["timeout-linger"],
+    lazy: values.lazy ?? false,
+    onStarted: () => service.up(),
+  });
+  service.status = () => describeProgress(transfer.report);
+  try {
+    await transfer.run(signal);
+  } finally {
+    if (values.statistics) for (const line of describeReport(transfer.report)) log.info(line);
+  }
+  return transfer.report.rejected > 0 ? ExitStatus.dataError : ExitStatus.ok;
+}
+
+function openSource(values: Values, surroundings: Surroundings): Source {
   const queue = values["incoming-queue"];
   if (queue) {
     const options = queueOptions(queue, "--incoming-queue");
     // An agent that loops may be started before the application's first message; one that does not has
     // nothing to do without a queue, and its path is most likely misspelt.
     const opened = open({ ...options, create: values.loop ?? false }, "--incoming-queue");
-    return new QueueSource(opened, log, {
+    return new QueueSource(opened, surroundings.log, {
       loop: values.loop ?? false,
       remove: values.remove ?? false,
       ...(options.maxlock !== undefined && { maxlock: options.maxlock }),
     });
   }
   const { reliable, count, prefetch, subscribe = [] } = values;
-  const side = brokerSide("incoming", values, protocols, log);
+  const side = brokerSide("incoming", values, surroundings);
   return side.protocol.openSource({
     ...side.options,
     subscriptions: subscribe,
@@ -118,15 +148,15 @@ function openSource(values: Values, protocols: readonly Protocol[], log: Logger)
   });
 }
 
-function openSink(values: Values, protocols: readonly Protocol[], log: Logger): Sink {
+function openSink(values: Values, surroundings: Surroundings): Sink {
   const queue = values["outgoing-queue"];
   if (queue) {
     // So that what a broker is told to forget is on the disk.
     const options: MessageQueueOptions = { durability: "full", ...queueOptions(queue, "--outgoing-queue") };
     const backOff = endsByItself(values) ? undefined : defaultBackOff;
-    return new QueueSink(open(options, "--outgoing-queue"), log, backOff);
+    return new QueueSink(open(options, "--outgoing-queue"), surroundings.log, backOff);
   }
-  const side = brokerSide("outgoing", values, protocols, log);
+  const side = brokerSide("outgoing", values, surroundings);
   return side.protocol.openSink(side.options);
 }
 
@@ -138,8 +168,7 @@ const endsByItself = (values: Values) =>
 function brokerSide(
   side: "incoming" | "outgoing",
   values: Values,
-  protocols: readonly Protocol[],
-  log: Logger,
+  { protocols, log, onAway }: Surroundings,
 ): { protocol: Protocol; options: BrokerOptions } {
   const uri = values[`${side}-broker-uri`] ?? "";
   const scheme = uri.slice(0, Math.max(0, uri.indexOf(":")));
@@ -171,6 +200,7 @@ function brokerSide(
     timeoutConnect: values["timeout-connect"],
     timeoutDisconnect: values["timeout-disconnect"],
     log,
+    onAway,
   };
   return { protocol, options };
 }

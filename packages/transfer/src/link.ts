@@ -15,6 +15,8 @@ export interface LinkOptions<Connection> {
   /** Undefined: what is lost stays lost. */
   readonly backOff: BackOff | undefined;
   readonly log: Logger;
+  /** Told when the first attempt has failed, and there will be others. */
+  readonly onAway?: (() => void) | undefined;
   /** Told when the connection is there, each time. */
   readonly onUp: (connection: Connection) => void;
   /** Told when it has ended. `isOver`: for good. */
@@ -62,7 +64,7 @@ export class Link<Connection> {
   }
 
   async #establish(signal: AbortSignal, lost: Error | undefined): Promise<void> {
-    const { name, connect, backOff, log, onUp } = this.#options;
+    const { name, connect, backOff, log, onUp, onAway } = this.#options;
     const awaySince = performance.now();
     let last = lost;
     for (let attempt = 1; ; attempt++) {
@@ -84,8 +86,11 @@ export class Link<Connection> {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof BrokerError) || !backOff || attempt >= backOff.attempts) throw error;
-        if (!last) log.warn(`${error.message}; trying again until it is there`);
-        else log.debug(`attempt ${attempt}: ${error.message}`);
+        if (last) log.debug(`attempt ${attempt}: ${error.message}`);
+        else {
+          log.warn(`${error.message}; trying again until it is there`);
+          onAway?.();
+        }
         last = error;
       }
     }

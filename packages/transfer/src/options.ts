@@ -1,4 +1,12 @@
-import { exactlyOne, requires, type OptionEntry, type Relation } from "@spoolwire/program";
+import {
+  exactlyOne,
+  excludes,
+  requires,
+  serviceOptions,
+  serviceRelations,
+  type OptionEntry,
+  type Relation,
+} from "@spoolwire/program";
 
 const uri = "where the broker is, as stomp://HOST:PORT, stomp+ssl://HOST:PORT or failover:(URI,URI)";
 const auth =
@@ -100,6 +108,7 @@ export const agentOptions = [
     short: "s",
     help: "tell how many messages were processed, and how fast",
   },
+  ...serviceOptions,
 ] as const satisfies readonly OptionEntry[];
 
 export const agentRelations: readonly Relation[] = [
@@ -116,4 +125,7 @@ export const agentRelations: readonly Relation[] = [
   requires("remove", "incoming-queue"),
   requires("reconnect", "incoming-broker-uri", "outgoing-broker-uri"),
   requires("heart-beat", "incoming-broker-uri", "outgoing-broker-uri"),
+  ...serviceRelations,
+  // They would have nobody to go to; SIGUSR1 puts them in the log.
+  excludes("daemon", "statistics"),
 ];

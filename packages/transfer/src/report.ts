@@ -12,6 +12,11 @@ export interface TransferReport {
   seconds: number;
 }
 
+/** How far a transfer is, in few words. */
+export function describeProgress({ received, confirmed, rejected }: TransferReport): string {
+  return `${received} messages received, ${confirmed} confirmed, ${rejected} rejected`;
+}
+
 /** The statistics, worded as the original agents do. */
 export function describeReport({ received, bytes, seconds }: TransferReport): string[] {
   if (received === 0) return ["processed no messages"];

@@ -18,6 +18,8 @@ export interface TransferOptions {
   readonly linger?: number;
   /** Start the sink when the first message is there (default false). */
   readonly lazy?: boolean;
+  /** Called when both sides are started (a lazy sink not yet). */
+  readonly onStarted?: () => void;
 }
 
 /** How long the loop works without a pause before sockets and timers have their turn, milliseconds. */
@@ -64,6 +66,7 @@ export class Transfer {
     if (signal.aborted) stop();
     try {
       await this.#start(signal);
+      this.#options.onStarted?.();
       await this.#move(started, signal);
       await this.#linger();
     } catch (error) {

@@ -111,6 +111,10 @@ describe("options", () => {
       "--loop needs --incoming-queue",
     ],
     [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--daemon", "--statistics"],
+      "--daemon does not go with --statistics",
+    ],
+    [
       [...queueOnly, "--outgoing-queue", "path=DIR/b", "--heart-beat"],
       "--heart-beat needs --incoming-broker-uri or --outgoing-broker-uri",
     ],
