@@ -1,4 +1,5 @@
 // A fault campaign: rounds of something going wrong, and a count of what it did to what was acknowledged.
+import type { TestBroker } from "../helpers/broker.js";
 
 /** What a campaign found. Only `accepted`, and where processes are killed `duplicates`, may be anything but 0. */
 export interface Counts {
@@ -22,6 +23,8 @@ export interface CampaignOptions {
   readonly rounds: number;
   /** How durable the queue is (default full); `none` shows what the campaign can find. */
   readonly durability: string;
+  /** For campaigns that have one (default embedded): embedded, rabbitmq or activemq. */
+  readonly broker?: TestBroker["name"];
   /** Let the subject acknowledge what it has not done yet, which shows what the campaign can find. */
   readonly careless?: boolean;
   /** Told before each round. */

@@ -1,12 +1,16 @@
 // What `npm run fault` runs: fault campaigns, longer and with other seeds than the tests have time for.
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
+import type { TestBroker } from "../helpers/broker.js";
 import type { Campaign } from "./campaign.js";
+import { proxy } from "./proxy.js";
+import { receive } from "./receive.js";
+import { restart } from "./restart.js";
 import { full } from "./full.js";
 import { powercut } from "./powercut.js";
 import { soak } from "./soak.js";
 import { calls, kill } from "./strikes.js";
 
-const campaigns: readonly Campaign[] = [powercut, calls, kill, full, soak];
+const campaigns: readonly Campaign[] = [powercut, calls, kill, full, soak, proxy, restart, receive];
 
 const options = [
   { name: "seed", type: "integer", value: "N", default: 1, help: "makes the same choices again" },
@@ -17,6 +21,14 @@ const options = [
     value: "MODE",
     default: "full",
     help: "of the queue: none, file or full",
+  },
+  {
+    name: "broker",
+    type: "string",
+    value: "NAME",
+    choices: ["embedded", "rabbitmq", "activemq"],
+    default: "embedded",
+    help: "of campaigns that have one",
   },
   { name: "json", type: "boolean", help: "print nothing but the line of counts" },
 ] as const satisfies readonly OptionEntry[];
@@ -31,7 +43,7 @@ process.exitCode = await runProgram(
     operands: "[NAME]",
   },
   process.argv.slice(2),
-  async ({ options: { seed, rounds, durability, json = false }, operands: [name, ...others] }) => {
+  async ({ options: { seed, rounds, durability, broker, json = false }, operands: [name, ...others] }) => {
     if (others.length > 0) throw new ConfigError(`Expected one campaign at a time, got ${others.length + 1}`);
     if (name === undefined) {
       for (const campaign of campaigns) console.log(`${campaign.name.padEnd(10)} ${campaign.summary}`);
@@ -48,7 +60,13 @@ process.exitCode = await runProgram(
       if (!json && process.stderr.isTTY)
         process.stderr.write(`\r\x1b[K${name}: round ${round + 1} of ${all}`);
     };
-    const counts = await campaign.run({ seed, rounds: all, durability, progress });
+    const counts = await campaign.run({
+      seed,
+      rounds: all,
+      durability,
+      broker: broker as TestBroker["name"],
+      progress,
+    });
     if (!json && process.stderr.isTTY) process.stderr.write("\r\x1b[K");
     const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
     console.log(JSON.stringify({ fault: name, rounds: all, ...counts, seconds }));

@@ -6,10 +6,17 @@ import { startRabbitMq } from "./rabbitmq.js";
 import { requires } from "./requirements.js";
 
 const brokers = [
-  { title: "the embedded broker", present: () => true, start: startEmbedded },
-  { title: "RabbitMQ", present: () => requires("rabbitmq"), start: startRabbitMq },
-  { title: "ActiveMQ", present: () => requires("activemq"), start: startActiveMq },
-];
+  { name: "embedded", title: "the embedded broker", present: () => true, start: startEmbedded },
+  { name: "rabbitmq", title: "RabbitMQ", present: () => requires("rabbitmq"), start: startRabbitMq },
+  { name: "activemq", title: "ActiveMQ", present: () => requires("activemq"), start: startActiveMq },
+] as const;
+
+/** Start a private instance of one of the brokers. */
+export async function startBroker(name: string): Promise<TestBroker> {
+  const broker = brokers.find((candidate) => candidate.name === name);
+  if (broker) return await broker.start();
+  throw new Error(`Expected the broker to be ${brokers.map((one) => one.name).join(", ")}, got "${name}"`);
+}
 
 /** The same tests against every broker, each with one private instance for all of them. */
 export function onEachBroker(tests: (broker: () => TestBroker) => void): void {

@@ -1,0 +1,41 @@
+// A broker that is stopped or killed under load, again and again: agents come back by themselves, with everything.
+import { setTimeout as sleep } from "node:timers/promises";
+import { startBroker } from "../helpers/each-broker.js";
+import { noCounts, seeded, type Campaign } from "./campaign.js";
+import { Flow } from "./flow.js";
+
+/** Messages a round. */
+const MESSAGES = 1000;
+
+export const restart: Campaign = {
+  name: "restart",
+  summary: "a broker is killed or stopped under load, and started again",
+  rounds: 20,
+  run: async ({ seed, rounds, broker: name = "embedded", careless = false, progress }) => {
+    const random = seeded(seed);
+    await using broker = await startBroker(name);
+    await using flow = new Flow(broker, { careless });
+    for (let round = 0; round < rounds; round++) {
+      progress(round);
+      flow.send(MESSAGES);
+      // In the middle of both ways.
+      const before = flow.arrived;
+      const some = 100 + Math.floor(random() * 200);
+      await flow.until(() => flow.arrived > before + some);
+      if (round % 2 === 0) await broker.kill();
+      await sleep(random() * 500);
+      await broker.restart();
+    }
+    if (careless) {
+      await sleep(3000);
+      flow.take();
+    } else await flow.finish();
+    const backs = flow.told.match(/is back after/g)?.length ?? 0;
+    if (backs < 2 * rounds && !careless) throw new Error(`Expected ${2 * rounds} returns, got ${backs}`);
+    const counts = noCounts();
+    // What is repeated is not ours to bound: a broker that is killed may have forgotten acknowledgements that it
+    // had taken (RabbitMQ has, 230 of 3000).
+    flow.book.addTo(counts);
+    return counts;
+  },
+};
