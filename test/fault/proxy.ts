@@ -44,7 +44,8 @@ const PATIENCE_MS = 60_000;
 
 export const proxy: Campaign = {
   name: "proxy",
-  summary: "connections are cut: in 5 messages (embedded broker; 4000 rounds are each byte), or in 500 (others)",
+  summary:
+    "connections are cut: in 5 messages (embedded broker; 4000 rounds are each byte), or in 500 (others)",
   rounds: 200,
   run: async ({ seed, rounds, broker: name = "embedded", careless = false, progress }) => {
     const random = seeded(seed);
