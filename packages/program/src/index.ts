@@ -4,6 +4,7 @@ export { ConfigError, PidFileError, type PidFileErrorCode } from "./errors.js";
 export { ExitStatus, exitStatusOf } from "./exit.js";
 export { FileTarget } from "./log-file.js";
 export { createLogger, ProgramLog, type Logger, type LogLevel, type LogTarget } from "./log.js";
+export { formatMetrics, type Metric } from "./metrics.js";
 export { Notifier } from "./notify.js";
 export {
   checkValues,

@@ -1,12 +1,14 @@
 import { describeStatus, quit } from "./control.js";
 import { runInBackground } from "./daemon.js";
 import { logOptions, openLog } from "./log-options.js";
-import type { LogLevel, ProgramLog } from "./log.js";
+import type { LogLevel } from "./log.js";
+import type { Metric } from "./metrics.js";
 import { Notifier } from "./notify.js";
 import { PidFileError } from "./errors.js";
 import { excludes, requires, type OptionEntry, type OptionValues, type Relation } from "./options.js";
-import { PidFile } from "./pidfile.js";
+import { PidFile, readPidFile } from "./pidfile.js";
 import type { Invocation } from "./program.js";
+import { askStatus, parseStatusAddress, StatusServer } from "./status-server.js";
 
 /** The options of every program that runs for long. */
 export const serviceOptions = [
@@ -14,6 +16,13 @@ export const serviceOptions = [
   { name: "pidfile", type: "string", value: "FILE", help: "show here who runs, and only once at a time" },
   { name: "quit", type: "boolean", instead: true, help: "tell the program of the pid file to stop" },
   { name: "status", type: "boolean", instead: true, help: "tell whether the program of the pid file runs" },
+  {
+    name: "metrics",
+    type: "string",
+    value: "ADDRESS",
+    help: "tell figures over HTTP at PORT, a loopback HOST:PORT, or unix:PATH: /metrics, /livez, /readyz, /status",
+  },
+  { name: "json", type: "boolean", help: "--status as JSON, with the figures if there are --metrics" },
   ...logOptions,
 ] as const satisfies readonly OptionEntry[];
 
@@ -21,6 +30,7 @@ export const serviceRelations: readonly Relation[] = [
   requires("quit", "pidfile"),
   requires("status", "pidfile"),
   excludes("status", "quit"),
+  requires("json", "status"),
 ];
 
 /** How often the pid file is checked and touched, milliseconds: those who watch it expect it every second. */
@@ -32,6 +42,10 @@ export interface Service {
   up(): void;
   /** How it goes, in words: for the log at SIGUSR1, and for systemd. */
   status: () => string;
+  /** Whether what it is there for goes on: not while a broker is away. */
+  isReady: () => boolean;
+  /** Figures, for --metrics. */
+  metrics: () => Metric[];
   /** What else SIGHUP asks for, beside a log that is opened anew. */
   reload: () => Promise<void>;
 }
@@ -58,7 +72,8 @@ export async function runService(
   const print = (line: string) => void streams.stdout.write(`${name} ${line}\n`);
   if (pidfile !== undefined && status) {
     const answer = describeStatus(pidfile);
-    print(answer.words);
+    if (options.json) streams.stdout.write(await statusAsJson(name, pidfile, answer, options.metrics));
+    else print(answer.words);
     return answer.status;
   }
   if (pidfile !== undefined && options.quit) return await quit(pidfile, quitSeconds, print);
@@ -67,7 +82,7 @@ export async function runService(
   direct(given);
   const owned = pidfile === undefined ? undefined : PidFile.claim(pidfile);
   try {
-    return await attend(owned, log, program, work);
+    return await attend(owned, given, work);
   } finally {
     try {
       owned?.release();
@@ -76,6 +91,19 @@ export async function runService(
       log.warn(`the pid file stays: ${(error as Error).message}`);
     }
   }
+}
+
+/** All that can be known from outside; the words of the original agents are in `words`. */
+async function statusAsJson(
+  program: string,
+  pidfile: string,
+  { words, status }: { readonly words: string; readonly status: number },
+  metrics: string | undefined,
+): Promise<string> {
+  const state = readPidFile(pidfile);
+  const report = metrics === undefined ? undefined : await askStatus(parseStatusAddress(metrics));
+  const touched = state && new Date(state.touchedMs).toISOString();
+  return `${JSON.stringify({ program, active: status === 0, words, pid: state?.pid, touched, report })}\n`;
 }
 
 /** Send the log where it belongs. Until we are up the launcher gets it too: somebody is waiting there. */
@@ -100,8 +128,7 @@ function direct({ options, log, streams, program: { name, launcher } }: Given): 
 /** Do the work, and attend to what comes meanwhile. */
 async function attend(
   pidFile: PidFile | undefined,
-  log: ProgramLog,
-  { signals, launcher }: Given["program"],
+  { log, options: { metrics }, program: { signals, launcher } }: Given,
   work: (service: Service) => Promise<number>,
 ): Promise<number> {
   const began = performance.now();
@@ -113,6 +140,8 @@ async function attend(
       service.up = () => undefined;
     },
     status: () => "at work",
+    isReady: () => true,
+    metrics: () => [],
     reload: () => Promise.resolve(),
   };
   let taken: PidFileError | undefined;
@@ -146,11 +175,20 @@ async function attend(
     const reload = () => service.reload().catch((error: unknown) => log.error((error as Error).message));
     void (notifier ? notifier.reloading(reload) : reload());
   });
+  let server: StatusServer | undefined;
   try {
+    if (metrics !== undefined) {
+      server = await StatusServer.listen(parseStatusAddress(metrics), () => ({
+        words: service.status(),
+        isReady: service.isReady(),
+        metrics: service.metrics(),
+      }));
+    }
     const status = await work(service);
     if (taken) throw taken;
     return status;
   } finally {
+    await server?.close();
     clearInterval(timer);
     process.off("uncaughtExceptionMonitor", crashed);
     await notifier?.close();

@@ -16,7 +16,7 @@ import { agentOptions, agentRelations } from "./options.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
-import { describeProgress, describeReport } from "./report.js";
+import { describeProgress, describeReport, transferMetrics } from "./report.js";
 import type { Sink } from "./sink.js";
 import type { Source } from "./source.js";
 import { Transfer } from "./transfer.js";
@@ -118,6 +118,7 @@ async function run(
     onStarted: () => service.up(),
   });
   service.status = () => describeProgress(transfer.report);
+  service.metrics = () => transferMetrics(transfer.report);
   try {
     await transfer.run(signal);
   } finally {

@@ -1,3 +1,5 @@
+import type { Metric } from "@spoolwire/program";
+
 /** What a transfer did. */
 export interface TransferReport {
   /** Messages taken from the source. */
@@ -15,6 +17,22 @@ export interface TransferReport {
 /** How far a transfer is, in few words. */
 export function describeProgress({ received, confirmed, rejected }: TransferReport): string {
   return `${received} messages received, ${confirmed} confirmed, ${rejected} rejected`;
+}
+
+/** The figures of a transfer. */
+export function transferMetrics(report: TransferReport): Metric[] {
+  const counter = (name: string, help: string, value: number): Metric => ({
+    name: `spoolwire_${name}_total`,
+    type: "counter",
+    help,
+    value,
+  });
+  return [
+    counter("messages_received", "Messages taken from the source.", report.received),
+    counter("messages_confirmed", "Messages that are safe at the sink.", report.confirmed),
+    counter("messages_rejected", "Messages that cannot be read or not be sent.", report.rejected),
+    counter("messages_size", "The sizes of the messages taken, characters and bytes.", report.bytes),
+  ];
 }
 
 /** The statistics, worded as the original agents do. */
