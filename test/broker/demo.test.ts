@@ -44,7 +44,7 @@ const inputs: [string, Buffer][] = [
 ];
 
 describe("npm run demo", () => {
-  test("shows the flow of a log that the machine has", { timeout: 120_000 }, async () => {
+  test("shows the flow of a log that the machine has", { timeout: 400_000 }, async () => {
     const { status, stdout, stderr } = await demo([]);
     expect(stderr).toBe("");
     expect(stdout).toMatch(/^Input: .+, [\d,]+ bytes\n/);
@@ -64,7 +64,7 @@ describe("npm run demo", () => {
     expect(status).toBe(0);
   });
 
-  test.each(inputs)("gives back %s", { timeout: 120_000 }, async (_, bytes) => {
+  test.each(inputs)("gives back %s", { timeout: 400_000 }, async (_, bytes) => {
     const file = join(directory, "input");
     writeFileSync(file, bytes);
     const work = join(temporaryDirectory("demo", inMemory), "flow");
@@ -78,7 +78,7 @@ describe("npm run demo", () => {
     }
   });
 
-  test("takes standard input", { timeout: 120_000 }, async () => {
+  test("takes standard input", { timeout: 400_000 }, async () => {
     const { status, stdout } = await demo(["--input", "-"], Buffer.from("a\nb\n"));
     expect(stdout).toMatch(/^Input: standard input, 4 bytes\n/);
     expect(readFileSync(join(root, "build/demo-flow/output"), "utf8")).toBe("a\nb\n");
@@ -87,7 +87,7 @@ describe("npm run demo", () => {
 
   test.each(["rabbitmq", "activemq"].filter(requires))(
     "works with %s",
-    { timeout: 120_000 },
+    { timeout: 400_000 },
     async (broker) => {
       const { status, stdout, stderr } = await demo(["--broker", broker]);
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

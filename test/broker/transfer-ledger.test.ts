@@ -37,7 +37,7 @@ async function runUnderKills(args: readonly string[], progress: () => number): P
 onEachBroker((broker) => {
   test(
     "loses and damages nothing while each agent is killed five times, and repeats at most the window each time",
-    { timeout: 240_000 },
+    { timeout: 480_000 },
     async () => {
       const { uri, auth } = broker();
       const directory = temporaryDirectory("ledger", inMemory);
