@@ -74,6 +74,12 @@ export const requirements: readonly Requirement[] = [
     present: () => succeeds("perl", "-MJSON::PP", "-e", "1"),
     debian: ["perl"],
   },
+  {
+    name: "config-general",
+    why: "configuration files as Perl's Config::General reads them",
+    present: () => succeeds("perl", "-MConfig::General", "-MJSON::PP", "-e", "1"),
+    debian: ["perl", "libconfig-general-perl"],
+  },
 ];
 
 /** The requirements that are not there. */

@@ -1,6 +1,33 @@
 export { describeStatus, quit } from "./control.js";
 export { parseCredential, type Credential, type X509 } from "./credential.js";
-export { ConfigError, PidFileError, type PidFileErrorCode } from "./errors.js";
+export { bindTree, type Bound } from "./bind.js";
+export { commandCompletion, completion } from "./completion.js";
+export { readConfiguration } from "./config-file.js";
+export type { ConfigFiles } from "./config-files.js";
+export {
+  parseConfigGeneral,
+  type ConfigGeneralOptions,
+  type Lookup,
+  type ReadConfiguration,
+} from "./config-general.js";
+export {
+  toObject,
+  type ConfigBlock,
+  type ConfigNode,
+  type ConfigObject,
+  type ConfigText,
+  type ConfigValue,
+} from "./config-tree.js";
+export { configurationOptions, type ConfigurationSpec } from "./configuration.js";
+export {
+  about,
+  ConfigError,
+  describeProblem,
+  PidFileError,
+  type PidFileErrorCode,
+  type Position,
+  type Problem,
+} from "./errors.js";
 export { ExitStatus, exitStatusOf } from "./exit.js";
 export { FileTarget } from "./log-file.js";
 export { createLogger, ProgramLog, type Logger, type LogLevel, type LogTarget } from "./log.js";
@@ -11,6 +38,7 @@ export {
   exactlyOne,
   excludes,
   requires,
+  resolveValues,
   type GivenOption,
   type OptionEntry,
   type OptionValues,
@@ -33,7 +61,9 @@ export {
   type Terminal,
 } from "./program.js";
 export { Progress } from "./progress.js";
-export { parseProperties, type Properties } from "./properties.js";
+export { formatOption, printConfig } from "./print-config.js";
+export { formatProperties, parseProperties, type Properties } from "./properties.js";
 export { runService, serviceOptions, serviceRelations, type Service } from "./service.js";
 export { listenToSignals, type Signals } from "./signals.js";
 export { SyslogTarget } from "./syslog.js";
+export { perlVariables } from "./variables.js";

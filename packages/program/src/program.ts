@@ -1,16 +1,21 @@
 import type { Readable, Writable } from "node:stream";
-import { Command, CommanderError, Option } from "commander";
-import { ConfigError } from "./errors.js";
-import { ExitStatus, exitStatusOf } from "./exit.js";
+import type { Command } from "commander";
+import { buildCommand, readArguments } from "./command-line.js";
+import { completion, shells } from "./completion.js";
+import { configurationOptions, readFileOptions, type ConfigurationSpec } from "./configuration.js";
+import { ConfigError, describeProblem } from "./errors.js";
 import { findLauncher, type Launcher } from "./daemon.js";
-import { ProgramLog, streamTarget } from "./log.js";
+import { ExitStatus, exitStatusOf } from "./exit.js";
+import { ProgramLog, streamTarget, type Logger } from "./log.js";
+import { manualPage, showManual } from "./manual.js";
 import {
-  checkValues,
+  resolveValues,
   type GivenOption,
   type OptionEntry,
   type OptionValues,
   type Relation,
 } from "./options.js";
+import { printConfig } from "./print-config.js";
 import { listenToSignals, type Signals } from "./signals.js";
 
 /** What a program is: all that its command line and its help need. */
@@ -23,14 +28,35 @@ export interface ProgramSpec<Entries extends readonly OptionEntry[]> {
   readonly relations?: readonly Relation[];
   /** How the operands are called in the help, as `QUEUE [FILE…]`; without it there are none. */
   readonly operands?: string;
+  /** It has `--config FILE` and what belongs to it. */
+  readonly configuration?: ConfigurationSpec;
+  /**
+   * What the table does not know of its values: for `--check`, and when they are read again. Nothing is changed.
+   * @throws ConfigError with all that is wrong
+   */
+  check?(options: OptionValues<Entries>, log: Logger): void;
 }
 
 /** The options that every program has. */
 export const standardOptions = [
   { name: "debug", type: "counter", short: "d", help: "tell more; may be repeated" },
-  { name: "help", type: "boolean", short: "h", help: "show this help" },
-  { name: "list", type: "boolean", short: "l", help: "list the options" },
-  { name: "version", type: "boolean", help: "show the version" },
+  { name: "help", type: "boolean", short: "h", notInFiles: true, help: "show this help" },
+  { name: "list", type: "boolean", short: "l", notInFiles: true, help: "list the options" },
+  {
+    name: "manual",
+    type: "boolean",
+    short: "m",
+    notInFiles: true,
+    help: "show the manual page; to a pipe, its source",
+  },
+  {
+    name: "completion",
+    type: "string",
+    choices: shells,
+    notInFiles: true,
+    help: "write a completion script for a shell",
+  },
+  { name: "version", type: "boolean", notInFiles: true, help: "show the version" },
 ] as const satisfies readonly OptionEntry[];
 
 type Standard = typeof standardOptions;
@@ -44,6 +70,11 @@ export interface Invocation<Entries extends readonly OptionEntry[]> {
   readonly signal: AbortSignal;
   readonly streams: Streams;
   readonly program: RunningProgram;
+  /**
+   * Read the command line and its configuration file once more, check it, and hand the options to `use`.
+   * @returns what `use` does; undefined if anything throws, and then all that is wrong is logged
+   */
+  reread<Result>(use: (options: OptionValues<Entries>) => Result): Promise<Result | undefined>;
 }
 
 /** What `runService` needs beyond what every program does. */
@@ -86,27 +117,59 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
   const launcher = findLauncher();
   const log = new ProgramLog(launcher ?? streamTarget(spec.name, (line) => void stderr.write(line)));
   const signals = listenToSignals();
+  let all: readonly GivenOption[] = [];
+  const tell = (error: unknown) => {
+    if (error instanceof ConfigError) for (const line of describe(error, all, spec.name)) log.error(line);
+    else log.error(error instanceof Error ? error.message : String(error));
+  };
   // Who writes to stdout learns of an error by the callback of `write`: the event alone must not end us.
   stdout.on("error", ignore);
   try {
-    const entries: readonly OptionEntry[] = [...spec.options, ...standardOptions];
+    const entries: readonly OptionEntry[] = [
+      ...spec.options,
+      ...(spec.configuration ? configurationOptions : []),
+      // A command of a program is not completed by itself: to the shell it is an argument.
+      ...standardOptions.filter(({ name }) => name !== "completion" || !spec.name.includes(" ")),
+    ];
     const command = buildCommand(spec, entries);
     const { given, operands } = readArguments(spec, command, entries, argv);
-    const asked = (name: string) => given.some((option) => option.name === name);
-    if (asked("help")) return print(command.helpInformation());
-    if (asked("version")) return print(`${spec.name} ${spec.version}\n`);
-    if (asked("list")) return print(entries.map((entry) => `--${entry.name}\n`).join(""));
-    const options = checkValues(entries, spec.relations ?? [], given) as OptionValues<Entries> &
-      OptionValues<Standard>;
+    const asked = (name: string) => given.findLast((option) => option.name === name)?.value ?? false;
+    const answer = answerOf(asked, spec, command, entries);
+    if (answer !== undefined) return print(answer);
+    if (asked("manual")) return showManual(manualPage(spec, entries), stdout);
+    const read = async () => {
+      const file = spec.configuration && (await readFileOptions(spec.configuration, entries, given));
+      for (const warning of file?.warnings ?? []) log.warn(describeProblem(warning));
+      all = [...(file?.given ?? []), ...given];
+      const unknown = file?.problems ?? [];
+      const { values, problems } = resolveValues(entries, spec.relations ?? [], all, unknown.length > 0);
+      if (unknown.length + problems.length > 0) throw new ConfigError([...unknown, ...problems]);
+      return values as OptionValues<Entries> & OptionValues<Standard>;
+    };
+    const options = await read();
     log.debugLevel = options.debug ?? 0;
+    if (spec.configuration && asked("print-config")) return print(printConfig(spec.options, options, all));
+    if (spec.configuration && asked("check")) {
+      spec.check?.(options, log);
+      return print(`${spec.name}: the configuration is valid\n`);
+    }
+    const reread = async <Result>(use: (options: OptionValues<Entries>) => Result) => {
+      try {
+        const again = await read();
+        spec.check?.(again, log);
+        return use(again);
+      } catch (error) {
+        tell(error);
+        return undefined;
+      }
+    };
     const program = { name: spec.name, argv, signals, launcher };
-    const invocation = { options, operands, log, signal: signals.stopping, streams, program };
+    const invocation = { options, operands, log, signal: signals.stopping, streams, program, reread };
     return (await main(invocation)) ?? ExitStatus.ok;
   } catch (error) {
     // The reader of our output has enough: that is nothing to tell of.
     if (isBrokenPipe(error)) return ExitStatus.brokenPipe;
-    if (error instanceof ConfigError) log.error(`${error.message} (see ${spec.name} --help)`);
-    else log.error(error instanceof Error ? error.message : String(error));
+    tell(error);
     const status = exitStatusOf(error);
     if (status === ExitStatus.software && error instanceof Error) log.debug(error.stack ?? "");
     return status;
@@ -119,93 +182,41 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
 
 const ignore = () => undefined;
 
-function isBrokenPipe(error: unknown): boolean {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return code === "EPIPE" && syscall === "write";
-}
-
-function buildCommand(spec: ProgramSpec<readonly OptionEntry[]>, entries: readonly OptionEntry[]): Command {
-  const command = new Command(spec.name)
-    .description(spec.summary)
-    .usage(`[OPTION…]${spec.operands ? ` ${spec.operands}` : ""}`)
-    .helpOption(false)
-    .helpCommand(false)
-    .allowExcessArguments(true)
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-  for (const entry of entries) {
-    const takesValue = entry.type !== "boolean" && entry.type !== "counter";
-    const value = takesValue
-      ? ` <${entry.value ?? entry.choices?.join("|") ?? (entry.type === "properties" ? "KEY=VALUE…" : "VALUE")}>`
-      : "";
-    const note = entry.default === undefined ? "" : ` (default ${entry.default})`;
-    command.addOption(
-      new Option(`${entry.short ? `-${entry.short}, ` : ""}--${entry.name}${value}`, entry.help + note),
-    );
-    if (entry.type === "boolean") command.addOption(new Option(`--no-${entry.name}`).hideHelp());
-  }
-  return command;
-}
-
-/** Commander takes the words apart; values and their checks are ours, so that files can have the same. */
-function readArguments(
+/** What the standard options show, if one of them is given: before anything else is looked at. */
+function answerOf(
+  asked: (name: string) => string | boolean,
   spec: ProgramSpec<readonly OptionEntry[]>,
   command: Command,
   entries: readonly OptionEntry[],
-  argv: readonly string[],
-): { given: GivenOption[]; operands: readonly string[] } {
-  const given: GivenOption[] = [];
-  for (const { name } of entries) {
-    command.on(`option:${name}`, (value: string | null) => given.push({ name, value: value ?? true }));
-    command.on(`option:no-${name}`, () => given.push({ name, value: false }));
-  }
-  try {
-    command.parse(normalize(entries, argv), { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    throw new ConfigError(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "), { cause: error });
-  }
-  const [unexpected] = command.args;
-  if (spec.operands === undefined && unexpected !== undefined) {
-    throw new ConfigError(`Unexpected argument "${unexpected}"`);
-  }
-  return { given, operands: command.args };
+): string | undefined {
+  if (asked("help")) return command.helpInformation();
+  if (asked("version")) return `${spec.name} ${spec.version}\n`;
+  if (asked("list")) return entries.map((entry) => `--${entry.name}\n`).join("");
+  if (asked("completion") === "bash") return completion(spec.name, entries);
+  return undefined;
 }
 
-/** Aliases become names, and the words that follow `--properties KEY=VALUE` become part of its value. */
-function normalize(entries: readonly OptionEntry[], argv: readonly string[]): string[] {
-  const words: string[] = [];
-  for (let index = 0; index < argv.length; index++) {
-    const word = argv[index] ?? "";
-    if (word === "--") return [...words, ...argv.slice(index)];
-    const match = /^--(no-)?([^=]+)(=.*)?$/s.exec(word === "-?" ? "--help" : word);
-    const entry = entries.find((e) => e.name === match?.[2] || (match?.[2] && e.aliases?.includes(match[2])));
-    if (!match || !entry) {
-      words.push(word);
-      continue;
-    }
-    const name = `--${match[1] ?? ""}${entry.name}`;
-    if (entry.type !== "properties") {
-      words.push(name + (match[3] ?? ""));
-      // The word after is a value, whatever it looks like.
-      if (
-        entry.type !== "boolean" &&
-        entry.type !== "counter" &&
-        match[3] === undefined &&
-        index + 1 < argv.length
-      ) {
-        words.push(argv[++index] ?? "");
-      }
-      continue;
-    }
-    const pairs = match[3] === undefined ? [] : [match[3].slice(1)];
-    const isPair = (next: string | undefined) => next !== undefined && /^[^-=][^=]*=/.test(next);
-    while (isPair(argv[index + 1])) pairs.push(argv[++index] ?? "");
-    // A word that is no pair is the value all the same, so that the error is about it.
-    const next = argv[index + 1];
-    if (pairs.length === 0 && next !== undefined && (next === "" || !next.startsWith("-")))
-      pairs.push(argv[++index] ?? "");
-    words.push(`${name}=${pairs.join(" ")}`);
-  }
-  return words;
+/** A line for each problem: file by file in the order of the lines, then those of the command line. */
+function describe({ problems }: ConfigError, given: readonly GivenOption[], program: string): string[] {
+  const placed = problems.map(({ message, at, option }) => ({
+    message,
+    at: at ?? given.findLast(({ name }) => name === option)?.at,
+  }));
+  const files = [
+    ...new Set(placed.map(({ at }) => at?.file).filter((file) => file !== undefined)),
+    undefined,
+  ];
+  return files.flatMap((file) =>
+    placed
+      .filter(({ at }) => at?.file === file)
+      .sort((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0))
+      .map(({ message, at }) =>
+        at ? describeProblem({ message, at }) : `${message} (see ${program} --help)`,
+      ),
+  );
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code === "EPIPE" && syscall === "write";
 }

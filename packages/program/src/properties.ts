@@ -31,3 +31,20 @@ function decode(value: string, what: string): string {
     throw new ConfigError(`Expected ${what} to be UTF-8 once its %XX are undone`, { cause: error });
   }
 }
+
+/**
+ * The text that `parseProperties` reads to these: `%XX` for what would be misread.
+ * @param what names the properties in an error
+ * @throws ConfigError if a key cannot be written so
+ */
+export function formatProperties(properties: Properties, what: string): string {
+  return Object.entries(properties)
+    .map(([key, value]) => {
+      if (key === "" || /[\s,=]/.test(key)) {
+        throw new ConfigError(`Expected each key of ${what} to be a word without = and comma, got "${key}"`);
+      }
+      // White space may be any of Unicode: the reader splits at all of it.
+      return `${key}=${value.replace(/[\s,%\0-\x1f\x7f]/g, encodeURIComponent)}`;
+    })
+    .join(" ");
+}

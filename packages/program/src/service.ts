@@ -14,15 +14,32 @@ import { askStatus, parseStatusAddress, StatusServer } from "./status-server.js"
 export const serviceOptions = [
   { name: "daemon", type: "boolean", help: "run in the background" },
   { name: "pidfile", type: "string", value: "FILE", help: "show here who runs, and only once at a time" },
-  { name: "quit", type: "boolean", instead: true, help: "tell the program of the pid file to stop" },
-  { name: "status", type: "boolean", instead: true, help: "tell whether the program of the pid file runs" },
+  {
+    name: "quit",
+    type: "boolean",
+    instead: true,
+    notInFiles: true,
+    help: "tell the program of the pid file to stop",
+  },
+  {
+    name: "status",
+    type: "boolean",
+    instead: true,
+    notInFiles: true,
+    help: "tell whether the program of the pid file runs",
+  },
   {
     name: "metrics",
     type: "string",
     value: "ADDRESS",
     help: "tell figures over HTTP at PORT, a loopback HOST:PORT, or unix:PATH: /metrics, /livez, /readyz, /status",
   },
-  { name: "json", type: "boolean", help: "--status as JSON, with the figures if there are --metrics" },
+  {
+    name: "json",
+    type: "boolean",
+    notInFiles: true,
+    help: "--status as JSON, with the figures if there are --metrics",
+  },
   ...logOptions,
 ] as const satisfies readonly OptionEntry[];
 

@@ -56,7 +56,10 @@ export class StompSource implements Source {
       onDown: (_error, isOver) => this.#down(isOver),
     });
     for (const subscription of options.subscriptions) {
-      if (!subscription.destination) throw new ConfigError("Expected --subscribe to have destination=NAME");
+      if (!subscription.destination)
+        throw new ConfigError([
+          { message: "Expected --subscribe to have destination=NAME", option: "subscribe" },
+        ]);
     }
   }
 

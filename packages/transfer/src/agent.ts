@@ -1,13 +1,14 @@
 import { openMessageQueue, type MessageQueue, type MessageQueueOptions } from "@spoolwire/message";
 import {
+  about,
   ConfigError,
   ExitStatus,
-  parseCredential,
   runProgram,
   runService,
   type Credential,
   type Logger,
   type OptionValues,
+  type Problem,
   type Properties,
   type Service,
   type X509,
@@ -84,30 +85,30 @@ interface Surroundings {
 export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<number> {
   const { protocols, ...program } = spec;
   return runProgram(
-    { ...program, options: agentOptions, relations: agentRelations },
-    argv,
-    async (invocation) => {
-      const { options, log, signal } = invocation;
-      return await runService(invocation, quitSeconds(options), async (service) => {
-        const surroundings = { protocols, log, onAway: () => service.up() };
-        return await run(options, surroundings, signal, service);
-      });
+    {
+      ...program,
+      options: agentOptions,
+      relations: agentRelations,
+      configuration: { root: program.name },
+      check: (options, log) => checkSides(options, { protocols, log, onAway: () => undefined }),
     },
+    argv,
+    (invocation) =>
+      runService(invocation, quitSeconds(invocation.options), (service) => {
+        const surroundings = { protocols, log: invocation.log, onAway: () => service.up() };
+        return prepare(invocation.options, surroundings, service)(invocation.signal);
+      }),
   );
 }
 
 /** How long an agent may take to stop: all that it waits for then, and some more. */
 const quitSeconds = (values: Values) => values["timeout-linger"] + values["timeout-disconnect"] + 10;
 
-async function run(
-  values: Values,
-  surroundings: Surroundings,
-  signal: AbortSignal,
-  service: Service,
-): Promise<number> {
+/** Open both sides. @throws ConfigError or what a queue throws */
+function prepare(values: Values, surroundings: Surroundings, service: Service): (signal: AbortSignal) => Promise<number> {
   const { log } = surroundings;
-  const source = openSource(values, surroundings);
-  const sink = openSink(values, surroundings);
+  const source = about(sideOption("incoming", values), () => openSource(values, surroundings));
+  const sink = about(sideOption("outgoing", values), () => openSink(values, surroundings));
   const transfer = new Transfer(source, sink, log, {
     window: values.window ?? 0,
     count: values.count ?? 0,
@@ -117,14 +118,51 @@ async function run(
     lazy: values.lazy ?? false,
     onStarted: () => service.up(),
   });
-  service.status = () => describeProgress(transfer.report);
-  service.metrics = () => transferMetrics(transfer.report);
-  try {
-    await transfer.run(signal);
-  } finally {
-    if (values.statistics) for (const line of describeReport(transfer.report)) log.info(line);
+  return async (signal) => {
+    service.status = () => describeProgress(transfer.report);
+    service.metrics = () => transferMetrics(transfer.report);
+    try {
+      await transfer.run(signal);
+    } finally {
+      if (values.statistics) for (const line of describeReport(transfer.report)) log.info(line);
+    }
+    return transfer.report.rejected > 0 ? ExitStatus.dataError : ExitStatus.ok;
+  };
+}
+
+/** The option that says what a side is. */
+const sideOption = (side: "incoming" | "outgoing", values: Values) =>
+  values[`${side}-queue`] ? `${side}-queue` : `${side}-broker-uri`;
+
+/**
+ * Check what can be checked of both sides without making or connecting anything.
+ * @throws ConfigError with all that is wrong
+ */
+function checkSides(values: Values, surroundings: Surroundings): void {
+  const problems: Problem[] = [];
+  for (const side of ["incoming", "outgoing"] as const) {
+    const queue = values[`${side}-queue`];
+    try {
+      about(sideOption(side, values), () => {
+        if (queue) checkQueue(queue, `--${side}-queue`);
+        else if (side === "incoming") openSource(values, surroundings);
+        else openSink(values, surroundings);
+      });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
   }
-  return transfer.report.rejected > 0 ? ExitStatus.dataError : ExitStatus.ok;
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkQueue(properties: Properties, what: string): void {
+  try {
+    open({ ...queueOptions(properties, what), create: false }, what);
+  } catch (error) {
+    // The agent may make it; its options are right.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
 }
 
 function openSource(values: Values, surroundings: Surroundings): Source {
@@ -178,13 +216,13 @@ function brokerSide(
     const known = protocols.flatMap(({ schemes }) => schemes).map((name) => `${name}://`);
     throw new ConfigError(`Expected --${side}-broker-uri to start with ${known.join(", ")}, got "${scheme}"`);
   }
-  const credentials = (values[`${side}-broker-auth`] ?? []).map((text) => parseCredential(text));
+  const credentials = values[`${side}-broker-auth`] ?? [];
   const certificates = credentials.filter((each) => each.scheme === "x509");
   const others = credentials.filter((each) => each.scheme !== "x509");
   if (certificates.length > 1 || others.length > 1) {
-    throw new ConfigError(
-      `Expected --${side}-broker-auth at most once with x509 and once with plain or none, got ${credentials.map(({ scheme }) => scheme).join(", ")}`,
-    );
+    const got = credentials.map(({ scheme }) => scheme).join(", ");
+    const message = `Expected --${side}-broker-auth at most once with x509 and once with plain or none, got ${got}`;
+    throw new ConfigError([{ message, option: `${side}-broker-auth` }]);
   }
   const options = {
     uri,

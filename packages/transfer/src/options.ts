@@ -20,12 +20,12 @@ const queue =
 /** The options of every transfer agent. */
 export const agentOptions = [
   { name: "incoming-broker-uri", type: "string", value: "URI", help: `receive: ${uri}` },
-  { name: "incoming-broker-auth", type: "string", many: true, value: "CREDENTIAL", help: auth },
+  { name: "incoming-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "incoming-broker-connect", type: "properties", help: connect },
   { name: "incoming-broker-type", type: "string", value: "TYPE", help: type },
   { name: "incoming-queue", type: "properties", help: `send from a queue: ${queue}` },
   { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}` },
-  { name: "outgoing-broker-auth", type: "string", many: true, value: "CREDENTIAL", help: auth },
+  { name: "outgoing-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "outgoing-broker-connect", type: "properties", help: connect },
   { name: "outgoing-broker-type", type: "string", value: "TYPE", help: type },
   {

@@ -1,0 +1,96 @@
+import { Command, CommanderError, Option } from "commander";
+import { ConfigError } from "./errors.js";
+import { valueName } from "./manual.js";
+import type { GivenOption, OptionEntry } from "./options.js";
+import type { ProgramSpec } from "./program.js";
+
+/** The parser of a program's command line, and its help. */
+export function buildCommand(
+  spec: ProgramSpec<readonly OptionEntry[]>,
+  entries: readonly OptionEntry[],
+): Command {
+  const command = new Command(spec.name)
+    .description(spec.summary)
+    .usage(`[OPTION…]${spec.operands ? ` ${spec.operands}` : ""}`)
+    .helpOption(false)
+    .helpCommand(false)
+    .allowExcessArguments(true)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  for (const entry of entries) {
+    const value = valueName(entry) === undefined ? "" : ` <${valueName(entry)}>`;
+    const note = entry.default === undefined ? "" : ` (default ${entry.default})`;
+    command.addOption(
+      new Option(`${entry.short ? `-${entry.short}, ` : ""}--${entry.name}${value}`, entry.help + note),
+    );
+    if (entry.type === "boolean") command.addOption(new Option(`--no-${entry.name}`).hideHelp());
+  }
+  return command;
+}
+
+/**
+ * What a command line gives. Commander takes the words apart; values and their checks are ours, so that files can have
+ * the same.
+ * @throws ConfigError
+ */
+export function readArguments(
+  spec: ProgramSpec<readonly OptionEntry[]>,
+  command: Command,
+  entries: readonly OptionEntry[],
+  argv: readonly string[],
+): { given: GivenOption[]; operands: readonly string[] } {
+  const given: GivenOption[] = [];
+  for (const { name } of entries) {
+    command.on(`option:${name}`, (value: string | null) => given.push({ name, value: value ?? true }));
+    command.on(`option:no-${name}`, () => given.push({ name, value: false }));
+  }
+  try {
+    command.parse(normalize(entries, argv), { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    throw new ConfigError(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "), { cause: error });
+  }
+  const [unexpected] = command.args;
+  if (spec.operands === undefined && unexpected !== undefined) {
+    throw new ConfigError(`Unexpected argument "${unexpected}"`);
+  }
+  return { given, operands: command.args };
+}
+
+/** Aliases become names, and the words that follow `--properties KEY=VALUE` become part of its value. */
+function normalize(entries: readonly OptionEntry[], argv: readonly string[]): string[] {
+  const words: string[] = [];
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index] ?? "";
+    if (word === "--") return [...words, ...argv.slice(index)];
+    const match = /^--(no-)?([^=]+)(=.*)?$/s.exec(word === "-?" ? "--help" : word);
+    const entry = entries.find((e) => e.name === match?.[2] || (match?.[2] && e.aliases?.includes(match[2])));
+    if (!match || !entry) {
+      words.push(word);
+      continue;
+    }
+    const name = `--${match[1] ?? ""}${entry.name}`;
+    if (entry.type !== "properties") {
+      words.push(name + (match[3] ?? ""));
+      // The word after is a value, whatever it looks like.
+      if (
+        entry.type !== "boolean" &&
+        entry.type !== "counter" &&
+        match[3] === undefined &&
+        index + 1 < argv.length
+      ) {
+        words.push(argv[++index] ?? "");
+      }
+      continue;
+    }
+    const pairs = match[3] === undefined ? [] : [match[3].slice(1)];
+    const isPair = (next: string | undefined) => next !== undefined && /^[^-=][^=]*=/.test(next);
+    while (isPair(argv[index + 1])) pairs.push(argv[++index] ?? "");
+    // A word that is no pair is the value all the same, so that the error is about it.
+    const next = argv[index + 1];
+    if (pairs.length === 0 && next !== undefined && (next === "" || !next.startsWith("-")))
+      pairs.push(argv[++index] ?? "");
+    words.push(`${name}=${pairs.join(" ")}`);
+  }
+  return words;
+}

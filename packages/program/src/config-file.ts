@@ -1,0 +1,28 @@
+import { extname } from "node:path";
+import { diskFiles } from "./config-files.js";
+import { parseJson } from "./config-json.js";
+import { parseConfigGeneral, type ConfigGeneralOptions, type ReadConfiguration } from "./config-general.js";
+
+/**
+ * Read a configuration file by its extension: `.json`, `.yaml` or `.yml`, else the Apache style.
+ * @param options for the Apache style
+ * @throws ConfigError CONFIG_BAD_FILE with all that is wrong; the file system's own error if it cannot be read
+ */
+export async function readConfiguration(
+  file: string,
+  options: ConfigGeneralOptions = {},
+): Promise<ReadConfiguration> {
+  const text = (options.files ?? diskFiles).read(file);
+  switch (extname(file)) {
+    case ".json":
+      return { tree: parseJson(text, file), warnings: [] };
+    case ".yaml":
+    case ".yml": {
+      // Loaded only for those who use it: it takes longer than all else at the start of a program.
+      const { parseYaml } = await import("./config-yaml.js");
+      return { tree: parseYaml(text, file), warnings: [] };
+    }
+    default:
+      return parseConfigGeneral(text, file, options);
+  }
+}
