@@ -11,7 +11,7 @@ export interface Fuzz {
    * @returns what came of it, for the counts
    * @throws anything, if it is not what must come of it
    */
-  attempt(random: Random): string;
+  attempt(random: Random): string | Promise<string>;
 }
 
 /** What came of a run. */
@@ -49,7 +49,7 @@ export async function runFuzz(fuzz: Fuzz, { seed, rounds, begin }: RunOptions): 
     if (round % TURN === 0) await new Promise(setImmediate);
     begin?.(round);
     try {
-      const outcome = fuzz.attempt(seeded(seed + round));
+      const outcome = await fuzz.attempt(seeded(seed + round));
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     } catch (error) {
       throw new Error(`${again(fuzz, seed + round)}: ${String(error)}`, { cause: error });

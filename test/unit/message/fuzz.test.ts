@@ -86,6 +86,7 @@ describe("a run", () => {
     expect(reports).toMatchObject([
       { fuzz: "message", seed: 5, rounds: 100 },
       { fuzz: "names", seed: 5, rounds: 100 },
+      { fuzz: "config", seed: 5, rounds: 100 },
     ]);
     const [, text] = await run("names", "--rounds", "100");
     expect(text).toMatch(/^names: seed 1, 100 rounds, \d+ DIRQ_BAD_NAME.*, slowest \d+ ms, [\d.]+ s\n$/);
@@ -95,7 +96,7 @@ describe("a run", () => {
     expect(await run("nomes")).toEqual([
       64,
       "",
-      'fuzz: Expected one of message, names, got "nomes" (see fuzz --help)\n',
+      'fuzz: Expected one of message, names, config, got "nomes" (see fuzz --help)\n',
     ]);
   });
 });
