@@ -18,6 +18,7 @@ import { defaultBackOff, type BackOff } from "./back-off.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
 import { describeProgress, describeReport, transferMetrics } from "./report.js";
+import { runWithReload, type Work } from "./reload.js";
 import type { Sink } from "./sink.js";
 import type { Source } from "./source.js";
 import { Transfer } from "./transfer.js";
@@ -96,7 +97,7 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
     (invocation) =>
       runService(invocation, quitSeconds(invocation.options), (service) => {
         const surroundings = { protocols, log: invocation.log, onAway: () => service.up() };
-        return prepare(invocation.options, surroundings, service)(invocation.signal);
+        return runWithReload(invocation, service, (options) => prepare(options, surroundings, service));
       }),
   );
 }
@@ -105,7 +106,7 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
 const quitSeconds = (values: Values) => values["timeout-linger"] + values["timeout-disconnect"] + 10;
 
 /** Open both sides. @throws ConfigError or what a queue throws */
-function prepare(values: Values, surroundings: Surroundings, service: Service): (signal: AbortSignal) => Promise<number> {
+function prepare(values: Values, surroundings: Surroundings, service: Service): Work {
   const { log } = surroundings;
   const source = about(sideOption("incoming", values), () => openSource(values, surroundings));
   const sink = about(sideOption("outgoing", values), () => openSink(values, surroundings));

@@ -156,8 +156,10 @@ describe("an agent in the foreground", () => {
     child.kill("SIGHUP");
     await vi.waitUntil(() => existsSync(at("log")), patience);
     child.kill("SIGUSR1");
-    await vi.waitUntil(() => log() !== "", patience);
-    expect(log()).toMatch(/up for [\d.]+ s: 0 messages received, 0 confirmed, 0 rejected\n$/);
+    await vi.waitFor(
+      () => expect(log()).toMatch(/up for [\d.]+ s: 0 messages received, 0 confirmed, 0 rejected\n/),
+      patience,
+    );
     child.kill("SIGTERM");
     expect(await done).toMatchObject({ status: 0, stdout: "", stderr: "" });
   });
