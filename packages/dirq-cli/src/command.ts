@@ -1,4 +1,5 @@
 import {
+  commandCompletion,
   ExitStatus,
   runProgram,
   type Invocation,
@@ -51,6 +52,11 @@ export async function dispatch(
   if (found) return await found.run(program, rest, streams);
   if (name === "--help" || name === "-h" || name === "--version") {
     streams.stdout.write(name === "--version" ? `${program} ${version}\n` : usage(program, commands));
+    return ExitStatus.ok;
+  }
+  if (name === "--completion" && rest[0] === "bash") {
+    const names = commands.map((command) => command.name);
+    streams.stdout.write(commandCompletion(program, names));
     return ExitStatus.ok;
   }
   const got = name === undefined ? "none" : `"${name}"`;
