@@ -133,13 +133,9 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     const failed = this.files.link(file, lock);
     if (failed !== "") return failed === "EEXIST" ? "somebody else holds it" : "it is not there";
     try {
-      if (!this.files.touch(file, this.seconds())) {
-        // RACE: another process locked and removed the element while our link was under way.
-        this.files.unlink(lock);
-        return "it is not there";
-      }
-      // RACE: until it was touched the lock looked as old as the element, and a purge may have removed it.
-      if (this.files.modified(lock) === undefined) return "a purge took the lock for stale";
+      // RACE: until it is touched the lock looks as old as the element, and a purge may have removed it. Hence the
+      // lock is touched, which is the element by another name: no other has removed that while we have the lock.
+      if (!this.files.touch(lock, this.seconds())) return "a purge took the lock for stale";
       this.#held.add(file);
       return undefined;
     } catch (error) {

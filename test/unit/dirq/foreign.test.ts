@@ -40,7 +40,24 @@ const things: Record<string, (path: string) => unknown> = {
     linkSync(join(top, "socket"), path);
     server.close(); // which takes the first name away
   },
+  ...(canMakeDevices() && {
+    "a device": (path: string) => makeDevice(path),
+  }),
 };
+
+/** A device that never ends to give bytes, as /dev/zero. False: this account may not make any. */
+function makeDevice(path: string): boolean {
+  return spawnSync("mknod", [path, "c", "1", "5"]).status === 0;
+}
+
+function canMakeDevices(): boolean {
+  const directory = temporaryDirectory("device");
+  try {
+    return makeDevice(join(directory, "zero"));
+  } finally {
+    removeDirectory(directory);
+  }
+}
 
 describe.each(Object.entries(things))("%s", (_, make) => {
   test("named like an element is passed over, and keeps its directory", async () => {
