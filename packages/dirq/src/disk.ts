@@ -4,7 +4,15 @@ import { Cursor } from "./cursor.js";
 import { DurableNames } from "./durable.js";
 import { DirqError, hasCode, notLocked } from "./errors.js";
 import { Files, type FileCalls } from "./files.js";
-import { checkName, checkQuarantined, isDirectory, NameMaker, systemClock, type Clock } from "./name.js";
+import {
+  checkName,
+  checkQuarantined,
+  inOrder,
+  isDirectory,
+  NameMaker,
+  systemClock,
+  type Clock,
+} from "./name.js";
 import { checkPurgeOptions, defaults, type DiskQueueOptions, type Durability } from "./options.js";
 import { Quarantine, type Quarantined } from "./quarantine.js";
 import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
@@ -24,6 +32,9 @@ export interface Limits {
 
 /** So many files are synced together; more are no faster, and each of them is open. */
 const MOST_OPEN = 128;
+
+/** The work of a purge in small steps; each yields what it removed, if it did. */
+export type Cleaning<Result = void> = Generator<keyof PurgeReport | undefined, Result>;
 
 /** How long a purge, or adds without a sync, work before they let the event loop run, milliseconds. */
 const SLICE_MS = 10;
@@ -83,15 +94,17 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   /** Take the lock away. False: there was none. */
   protected abstract tryUnlock(file: string): boolean;
   /** The elements in an intermediate directory, unsorted; none if it vanished, as a purge may do. */
-  protected abstract elements(directory: string): string[];
+  protected abstract elements(directory: string): Iterable<string>;
   /** Of these, in order, those that are not seen to be locked at a glance. */
-  protected free(directory: string): string[] {
-    return this.elements(directory).sort();
+  protected free(directory: string): Iterable<string> {
+    return inOrder(this.elements(directory), 14);
   }
   /** Whether an intermediate directory itself changes when an element in it is unlocked. */
   protected abstract readonly showsUnlock: boolean;
-  /** Do the work of a purge in small steps; each yields what it removed, if it did. */
-  protected abstract cleaning(limits: Limits): Iterable<keyof PurgeReport | undefined>;
+  /** Purge an intermediate directory. Returns whether nothing is seen to be left in it. */
+  protected abstract cleaning(directory: string, limits: Limits): Cleaning<boolean>;
+  /** Purge what is beside the intermediate directories. */
+  protected abstract cleaningBeside(limits: Limits): Cleaning;
 
   add(element: ToAdd): string {
     const name = this.addOne(element);
@@ -146,7 +159,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     const ground = {
       bell: new Bell(this.files, this.path),
       showsUnlock: this.showsUnlock,
-      directories: () => this.directories(),
+      directories: () => [...this.directories()],
       stamp: (directory: string) => this.files.stamp(`${this.path}/${directory}`),
       free: (directory: string) => this.free(directory),
       lock: (name: string) => this.lock(name),
@@ -177,7 +190,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
 
   count(): number {
     let count = 0;
-    for (const directory of this.directories()) count += this.elements(directory).length;
+    for (const directory of this.#unsorted()) count += this.countIn(directory);
     return count;
   }
 
@@ -191,7 +204,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
 
   *[Symbol.iterator](): IterableIterator<string> {
     for (const directory of this.directories()) {
-      for (const element of this.elements(directory).sort()) yield `${directory}/${element}`;
+      for (const element of inOrder(this.elements(directory), 14)) yield `${directory}/${element}`;
     }
   }
 
@@ -210,8 +223,19 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     return report;
   }
 
-  *#cleaning(limits: Limits): Iterable<keyof PurgeReport | undefined> {
-    yield* this.cleaning(limits);
+  *#cleaning(limits: Limits): Cleaning {
+    let last = "";
+    for (const directory of this.#unsorted()) {
+      if (directory > last) last = directory;
+      yield undefined;
+    }
+    for (const directory of this.#unsorted()) {
+      const isEmpty = yield* this.cleaning(directory, limits);
+      // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
+      const isRemoved = isEmpty && directory < last && this.files.removeDir(`${this.path}/${directory}`);
+      yield isRemoved ? "directories" : undefined;
+    }
+    yield* this.cleaningBeside(limits);
     const isStale = (path: string) => this.isStale(path, limits.maxtemp);
     for (const removed of this.#quarantine.cleaning(isStale)) yield removed ? "temporary" : undefined;
   }
@@ -250,9 +274,28 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     return modified !== undefined && modified < this.seconds() - max;
   }
 
+  /** How many elements an intermediate directory has. */
+  protected countIn(directory: string): number {
+    let count = 0;
+    const elements = this.elements(directory)[Symbol.iterator]();
+    while (!elements.next().done) count++;
+    return count;
+  }
+
   /** The intermediate directories in order. */
-  protected directories(): string[] {
-    return this.files.directories(this.path).filter(isDirectory).sort();
+  protected directories(): Iterable<string> {
+    return inOrder(this.#unsorted(), 8);
+  }
+
+  /** The last of the intermediate directories. */
+  protected lastDirectory(): string | undefined {
+    let last: string | undefined;
+    for (const directory of this.#unsorted()) if (last === undefined || directory > last) last = directory;
+    return last;
+  }
+
+  *#unsorted(): Iterable<string> {
+    for (const name of this.files.directories(this.path)) if (isDirectory(name)) yield name;
   }
 }
 

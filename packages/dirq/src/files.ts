@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
+import { listDirectory } from "./listing.js";
 
 /**
  * The file calls that a queue makes, as `node:fs` has them. Tests put a rival's whole operation, or a
@@ -16,6 +17,7 @@ export type FileCalls = Pick<
   | "lstatSync"
   | "lutimesSync"
   | "mkdirSync"
+  | "opendirSync"
   | "openSync"
   | "readdirSync"
   | "readSync"
@@ -30,6 +32,9 @@ export type FileCalls = Pick<
 };
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+
+/** A name in a directory, as Node tells it. */
+export type Dirent = fs.Dirent;
 
 /** Something that is watched until it is closed. */
 export interface Watch {
@@ -67,13 +72,6 @@ async function together(fds: readonly number[], call: (fd: number, done: Done) =
   for (const result of await Promise.allSettled(calls)) {
     if (result.status === "rejected") throw result.reason;
   }
-}
-
-/** The names in a directory that others may remove at any time; none if they have. */
-function ifThere(list: () => string[]): string[] {
-  let names: string[] = [];
-  attempt(() => (names = list()), "ENOENT", "ENOTDIR");
-  return names;
 }
 
 export type FileKind = "file" | "directory" | "link" | "other";
@@ -426,28 +424,29 @@ export class Files {
 
   /** Names of all that is in a directory, unsorted; none if it is gone, or is no directory. */
   names(path: string): string[] {
-    return ifThere(() => this.#calls.readdirSync(path));
+    let names: string[] = [];
+    attempt(() => (names = this.#calls.readdirSync(path)), "ENOENT", "ENOTDIR");
+    return names;
   }
 
-  /** Names of the directories in a directory, unsorted. */
-  directories(path: string): string[] {
-    return this.#list(path, (entry) => entry.isDirectory());
+  /** Names of the directories in a directory, unsorted, read as they are asked for. */
+  *directories(path: string): Iterable<string> {
+    for (const entry of listDirectory(this.#calls, path)) if (entry.isDirectory()) yield entry.name;
   }
 
-  /** Names of the regular files in a directory, unsorted; none if it is gone, or is no directory. */
-  files(path: string): string[] {
-    return ifThere(() => this.#list(path, (entry) => entry.isFile()));
+  /** As `directories`; none if the directory is gone, or is none. */
+  *subdirectories(path: string): Iterable<string> {
+    for (const entry of this.#listIfThere(path)) if (entry.isDirectory()) yield entry.name;
   }
 
-  /** Names of the directories in a directory, unsorted; none if it is gone, or is no directory. */
-  subdirectories(path: string): string[] {
-    return ifThere(() => this.directories(path));
+  /** Names of the regular files in a directory, as `subdirectories`. */
+  *files(path: string): Iterable<string> {
+    for (const entry of this.#listIfThere(path)) if (entry.isFile()) yield entry.name;
   }
 
-  #list(path: string, isWanted: (entry: fs.Dirent) => boolean): string[] {
-    return this.#calls
-      .readdirSync(path, { withFileTypes: true })
-      .filter(isWanted)
-      .map((entry) => entry.name);
+  #listIfThere(path: string): Iterable<Dirent> {
+    let entries: Iterable<Dirent> = [];
+    attempt(() => (entries = listDirectory(this.#calls, path)), "ENOENT", "ENOTDIR");
+    return entries;
   }
 }

@@ -2,8 +2,8 @@ import { hex } from "./name.js";
 
 /** What is to be known of a queue to find the place for new elements. */
 export interface Place {
-  /** The intermediate directories in order. */
-  list(): string[];
+  /** The last intermediate directory. */
+  last(): string | undefined;
   /** How many elements a directory has. */
   count(directory: string): number;
   make(directory: string): void;
@@ -46,7 +46,7 @@ export class InsertionDirectory {
   }
 
   #look(now: number): void {
-    const last = this.#place.list().at(-1);
+    const last = this.#place.last();
     let count = last === undefined ? 0 : this.#place.count(last);
     if (last !== undefined && count < this.#maxelts) {
       this.#directory = last;

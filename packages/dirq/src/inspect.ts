@@ -12,7 +12,7 @@ export function typeOfQueue(path: string, calls?: FileCalls): "simple" | "normal
   const files = new Files(calls);
   const isThere = (name: string) => files.isDirectory(`${path}/${name}`) === true;
   if (isThere("temporary") || isThere("obsolete")) return "normal";
-  return files.subdirectories(path).some(isDirectory) ? "simple" : undefined;
+  return [...files.subdirectories(path)].some(isDirectory) ? "simple" : undefined;
 }
 
 /**

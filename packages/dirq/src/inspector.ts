@@ -117,7 +117,7 @@ export abstract class QueueInspector {
     const { bytes = false, signal } = options;
     const survey: Survey = {
       ...{ elements: 0, locked: 0, temporary: this.temporaries(), directories: 0 },
-      quarantined: this.files.subdirectories(`${this.path}/${QUARANTINE}`).filter(isElement).length,
+      quarantined: [...this.files.subdirectories(`${this.path}/${QUARANTINE}`)].filter(isElement).length,
       ...{ oldest: undefined, newest: undefined, bytes: bytes ? 0 : undefined },
     };
     let slice = performance.now() + SLICE_MS;

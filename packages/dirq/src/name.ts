@@ -40,7 +40,26 @@ export function timeOf(name: string): number {
   return parseInt(digits.slice(0, 8), 16) + parseInt(digits.slice(8, 13), 16) / 1_000_000;
 }
 
-export const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, "0");
+export const hex = (number: number | bigint, digits: number): string =>
+  number.toString(16).padStart(digits, "0");
+
+/**
+ * Names of `digits` hexadecimal digits in their order. They are kept as numbers: of a million that is 8 MB,
+ * of strings more than 60, and it is faster.
+ */
+export function* inOrder(names: Iterable<string>, digits: 8 | 14): IterableIterator<string> {
+  let numbers = new BigUint64Array(64);
+  let count = 0;
+  for (const name of names) {
+    if (count === numbers.length) {
+      const larger = new BigUint64Array(2 * count);
+      larger.set(numbers);
+      numbers = larger;
+    }
+    numbers[count++] = BigInt(`0x${name}`);
+  }
+  for (const number of numbers.subarray(0, count).sort()) yield hex(number, digits);
+}
 
 /** How far the monotonic clock may stray from the time of day before it is set again, microseconds. */
 const STRAY = 2000;

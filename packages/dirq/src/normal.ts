@@ -1,9 +1,8 @@
-import { DiskQueue, type Limits, type Surroundings } from "./disk.js";
+import { DiskQueue, type Cleaning, type Limits, type Surroundings } from "./disk.js";
 import { DirqError, MOST_RACES, notLocked, tooManyRaces } from "./errors.js";
 import { InsertionDirectory } from "./insertion.js";
 import { isElement } from "./name.js";
 import { checkOptions, defaults, type NormalQueueOptions } from "./options.js";
-import type { PurgeReport } from "./queue.js";
 import { isField, LOCKED, Schema, type ElementFiles, type Fields, type FieldsToAdd } from "./schema.js";
 
 /** The directories of elements that are being added, and removed. */
@@ -32,7 +31,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
     this.#schema = options.schema && new Schema(options.schema);
     this.#nlink = options.nlink ?? defaults.nlink;
     this.#insertion = new InsertionDirectory(options.maxelts ?? defaults.maxelts, {
-      list: () => this.directories(),
+      last: () => this.lastDirectory(),
       count: (directory) => this.#links(directory) ?? this.files.names(`${this.path}/${directory}`).length,
       make: (directory) => {
         if (this.files.makeDir(`${this.path}/${directory}`)) this.durableNames.made();
@@ -74,12 +73,8 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
     return true;
   }
 
-  override count(): number {
-    if (!this.#nlink) return super.count();
-    let count = 0;
-    for (const directory of this.directories())
-      count += this.#links(directory) ?? this.elements(directory).length;
-    return count;
+  protected override countIn(directory: string): number {
+    return this.#links(directory) ?? super.countIn(directory);
   }
 
   protected get filesEach(): number {
@@ -152,29 +147,32 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
     return this.files.removeDir(`${element}/${LOCKED}`);
   }
 
-  protected elements(directory: string): string[] {
-    return this.files.subdirectories(`${this.path}/${directory}`).filter(isElement);
+  protected elements(directory: string): Iterable<string> {
+    return this.#elementsIn(`${this.path}/${directory}`);
   }
 
-  protected *cleaning({ maxtemp, maxlock }: Limits): Iterable<keyof PurgeReport | undefined> {
-    const directories = this.directories();
-    const last = directories.at(-1);
-    for (const directory of directories) {
-      const path = `${this.path}/${directory}`;
-      const elements = maxlock > 0 ? this.elements(directory) : [];
-      for (const element of elements)
-        yield this.#breakLock(`${path}/${element}`, maxlock) ? "locks" : undefined;
-      // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
-      const isEmpty = elements.length === 0 && directory !== last && this.files.removeDir(path);
-      yield isEmpty ? "directories" : undefined;
+  protected *cleaning(directory: string, { maxlock }: Limits): Cleaning<boolean> {
+    if (maxlock === 0) return true;
+    let isEmpty = true;
+    for (const element of this.elements(directory)) {
+      isEmpty = false;
+      yield this.#breakLock(`${this.path}/${directory}/${element}`, maxlock) ? "locks" : undefined;
     }
+    return isEmpty;
+  }
+
+  protected *cleaningBeside({ maxtemp }: Limits): Cleaning {
     for (const directory of VOLATILE) {
       const path = `${this.path}/${directory}`;
-      for (const name of this.files.subdirectories(path).filter(isElement)) {
+      for (const name of this.#elementsIn(path)) {
         const isLeft = this.isStale(`${path}/${name}`, maxtemp);
         yield isLeft && this.#clear(directory, `${path}/${name}`) ? "temporary" : undefined;
       }
     }
+  }
+
+  *#elementsIn(path: string): Iterable<string> {
+    for (const name of this.files.subdirectories(path)) if (isElement(name)) yield name;
   }
 
   /** Unlock an element if the lock is stale. */

@@ -77,11 +77,7 @@ export class Quarantine {
       const element = `${room}/${ELEMENT}`;
       const isDirectory = files.isDirectory(element);
       if (isDirectory === undefined) continue;
-      const fields = () =>
-        files
-          .files(element)
-          .sort()
-          .map((field) => `${element}/${field}`);
+      const fields = () => [...files.files(element)].sort().map((field) => `${element}/${field}`);
       yield { name, ...this.#reason(room, name), files: isDirectory ? fields() : [element] };
     }
   }
@@ -109,7 +105,7 @@ export class Quarantine {
   }
 
   #names(): string[] {
-    return this.#ward.files.subdirectories(this.#path).filter(isElement).sort();
+    return [...this.#ward.files.subdirectories(this.#path)].filter(isElement).sort();
   }
 
   #makeRoom(): string {

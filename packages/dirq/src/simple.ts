@@ -1,8 +1,7 @@
-import { DiskQueue, type Limits, type Surroundings } from "./disk.js";
+import { DiskQueue, type Cleaning, type Limits, type Surroundings } from "./disk.js";
 import { MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
-import { isElement } from "./name.js";
+import { inOrder, isElement } from "./name.js";
 import { checkOptions, defaults, type QueueOptions } from "./options.js";
-import type { PurgeReport } from "./queue.js";
 
 /** A file that is written and still open. */
 interface Temporary {
@@ -157,30 +156,38 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     return this.files.unlink(`${file}.lck`);
   }
 
-  protected elements(directory: string): string[] {
-    return this.files.files(`${this.path}/${directory}`).filter(isElement);
+  protected *elements(directory: string): Iterable<string> {
+    for (const name of this.files.files(`${this.path}/${directory}`)) if (isElement(name)) yield name;
   }
 
-  protected override free(directory: string): string[] {
-    const names = this.files.files(`${this.path}/${directory}`).sort();
-    // A lock stands right behind its element.
-    return names.filter((name, index) => isElement(name) && names[index + 1] !== `${name}.lck`);
+  protected override *free(directory: string): Iterable<string> {
+    const locks = new Set<string>();
+    for (const element of inOrder(this.#elementsAndLocks(directory, locks), 14))
+      if (!locks.has(`${element}.lck`)) yield element;
   }
 
-  protected *cleaning({ maxtemp, maxlock }: Limits): Iterable<keyof PurgeReport | undefined> {
-    const directories = this.directories();
-    const last = directories.at(-1);
-    for (const directory of directories) {
-      const path = `${this.path}/${directory}`;
-      for (const name of this.files.files(path)) {
-        const kind = name.endsWith(".tmp") ? "temporary" : name.endsWith(".lck") ? "locks" : undefined;
-        // Other names are not ours to judge: they stay, and keep their directory.
-        const isOurs = kind !== undefined && isElement(name.slice(0, -4));
-        const isLeft = isOurs && this.isStale(`${path}/${name}`, kind === "locks" ? maxlock : maxtemp);
-        yield isLeft && this.files.unlink(`${path}/${name}`) ? kind : undefined;
-      }
-      // An element added meanwhile keeps the directory: rmdir refuses, and that is right.
-      yield directory !== last && this.files.removeDir(path) ? "directories" : undefined;
+  protected *cleaning(directory: string, { maxtemp, maxlock }: Limits): Cleaning<boolean> {
+    const path = `${this.path}/${directory}`;
+    let isEmpty = true;
+    for (const name of this.files.files(path)) {
+      const kind = name.endsWith(".tmp") ? "temporary" : name.endsWith(".lck") ? "locks" : undefined;
+      // Other names are not ours to judge: they stay, and keep their directory.
+      const isOurs = kind !== undefined && isElement(name.slice(0, -4));
+      const isLeft = isOurs && this.isStale(`${path}/${name}`, kind === "locks" ? maxlock : maxtemp);
+      const isRemoved = isLeft && this.files.unlink(`${path}/${name}`);
+      if (!isRemoved) isEmpty = false;
+      yield isRemoved ? kind : undefined;
+    }
+    return isEmpty;
+  }
+
+  protected *cleaningBeside(): Cleaning {}
+
+  /** The elements of a directory, and beside them its locks into this set. */
+  *#elementsAndLocks(directory: string, locks: Set<string>): Iterable<string> {
+    for (const name of this.files.files(`${this.path}/${directory}`)) {
+      if (isElement(name)) yield name;
+      else if (name.endsWith(".lck")) locks.add(name);
     }
   }
 
