@@ -35,6 +35,10 @@ export function notRegular(path: string): DirqError {
   return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a regular file`);
 }
 
+export function isLink(path: string): DirqError {
+  return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a directory, got a symbolic link`);
+}
+
 /** An operation gives up after so many lost races, which no honest rival can cause. */
 export const MOST_RACES = 1000;
 

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
+import { readContent } from "./content.js";
 import { listDirectory } from "./listing.js";
 
 /**
@@ -43,12 +44,6 @@ export interface Watch {
 
 /** No file system's clock is coarser, milliseconds (FAT apart, which has no links). */
 const TICK_MS = 50;
-
-/** The least unit in which a file system reads, bytes. */
-const PAGE = 4096;
-
-/** Where a file is read to before its size is known; nobody else sees it. */
-const begin = Buffer.allocUnsafeSlow(16 * PAGE);
 
 /** Make one file call. Returns the error code if it is one of those tolerated, "" if the call succeeded. */
 function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): Code | "" {
@@ -154,6 +149,14 @@ export class Files {
   /** Whether this is a directory, links not followed; undefined: nothing is there. */
   isDirectory(path: string): boolean | undefined {
     return this.#calls.lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
+  }
+
+  /** Whether two names are of one file, links not followed. */
+  isSame(path: string, other: string): boolean {
+    const [one, two] = [path, other].map((name) =>
+      this.#calls.lstatSync(name, { bigint: true, throwIfNoEntry: false }),
+    );
+    return one !== undefined && one.ino === two?.ino && one.dev === two.dev;
   }
 
   /** Remove an empty directory. False: it is not empty (any more), no directory, or somebody else removed it. */
@@ -307,36 +310,10 @@ export class Files {
     );
     if (failed !== "") return failed === "ENOENT" ? failed : "foreign";
     try {
-      return this.#readBegin(fd) ?? this.#readWhole(fd);
+      return readContent(this.#calls, fd);
     } finally {
       this.#calls.closeSync(fd);
     }
-  }
-
-  /** The bytes of a small file, without a look at its size; undefined: that look is needed. */
-  #readBegin(fd: number): Buffer | undefined {
-    let count = 0;
-    // At a position: a pipe and a terminal have none, so that nothing is taken from them.
-    const failed = attempt(
-      () => (count = this.#calls.readSync(fd, begin, 0, begin.length, 0)),
-      "EISDIR",
-      "ESPIPE",
-    );
-    // Within a page only the end of a file ends a read. At the edge of one so does a bad sector, and a device.
-    return failed === "" && count % PAGE !== 0 ? Buffer.from(begin.subarray(0, count)) : undefined;
-  }
-
-  #readWhole(fd: number): Buffer | "foreign" {
-    const stat = this.#calls.fstatSync(fd);
-    if (!stat.isFile()) return "foreign";
-    const content = Buffer.allocUnsafe(stat.size);
-    let length = 0;
-    while (length < stat.size) {
-      const count = this.#calls.readSync(fd, content, length, stat.size - length, length);
-      if (count === 0) break;
-      length += count;
-    }
-    return content.subarray(0, length);
   }
 
   /** Set the times of a file (of a link itself) to `seconds` since the epoch. False: it is gone. */

@@ -1,5 +1,5 @@
 import { DiskQueue, type Cleaning, type Limits, type Surroundings } from "./disk.js";
-import { MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
+import { isLink, MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
 import { inOrder, isElement } from "./name.js";
 import { checkOptions, defaults, type QueueOptions } from "./options.js";
 
@@ -27,6 +27,8 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   readonly #granularity: number;
   /** What we have locked: `remove` need not look whether it is. */
   readonly #held = new Set<string>();
+  /** The intermediate directory that is known to be no link. */
+  #checkedDirectory: string | undefined;
   protected readonly filesEach = 1;
 
   /** @throws TypeError, RangeError naming the option; ENOENT if `create` is false and nothing is there */
@@ -45,7 +47,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     return this.masked(() => {
       if (!this.files.isFile(path)) throw notRegular(path);
       if (this.durability !== "none") this.files.syncPath(path);
-      const directory = this.names.directory(this.#granularity);
+      const directory = this.#insertionDirectory();
       this.#makeDirectory(directory);
       const name = this.#publish(path, directory);
       try {
@@ -94,7 +96,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
 
   protected addOne(data: string | Uint8Array): string {
     return this.masked(() => {
-      const directory = this.names.directory(this.#granularity);
+      const directory = this.#insertionDirectory();
       const { path, fd } = this.#writeTemporary(directory, data);
       try {
         try {
@@ -110,7 +112,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   }
 
   protected async addGroup(group: readonly (string | Uint8Array)[]): Promise<string[]> {
-    const directory = this.names.directory(this.#granularity);
+    const directory = this.#insertionDirectory();
     const temporaries: Temporary[] = [];
     try {
       try {
@@ -191,6 +193,17 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     }
   }
 
+  /** The intermediate directory for new elements. What is behind a link, nobody would find: no walk follows it. */
+  #insertionDirectory(): string {
+    const directory = this.names.directory(this.#granularity);
+    if (directory !== this.#checkedDirectory) {
+      const path = `${this.path}/${directory}`;
+      if (this.files.look(path)?.kind === "link") throw isLink(path);
+      this.#checkedDirectory = directory;
+    }
+    return directory;
+  }
+
   /** Make an intermediate directory, whose name is not on the disk then. False: somebody else made it. */
   #makeDirectory(directory: string): boolean {
     const isMade = this.files.makeDir(`${this.path}/${directory}`);
@@ -215,6 +228,8 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       const name = `${directory}/${this.names.element()}`;
       const failed = this.files.link(temporary, `${this.path}/${name}`);
       if (failed === "") return name;
+      // On NFS the answer to a link that was made can get lost: then only the second try is answered.
+      if (failed === "EEXIST" && this.files.isSame(temporary, `${this.path}/${name}`)) return name;
       // RACE: a purge removed the directory before our file was in it. Else the file itself is missing.
       if (failed === "ENOENT" && !this.#makeDirectory(directory)) {
         this.files.demandFile(temporary);

@@ -19,6 +19,7 @@ import {
   type NormalQueueOptions,
 } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { asNobody, isRoot } from "../../helpers/accounts.js";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, filesBelow, remainsBelow } from "../../helpers/file-calls.js";
 import { queueContract } from "../../helpers/queue-contract.js";
@@ -45,8 +46,6 @@ for (const kind of kinds) {
   );
 }
 
-const isRoot = process.getuid?.() === 0;
-
 /** 2023-11-14 22:13:20.123456 UTC, in microseconds; its seconds are 6553f100 in hexadecimal. */
 const NOW = 1_700_000_000_123_456;
 
@@ -65,16 +64,6 @@ const body = (text = "") => ({ body: Buffer.from(text) });
 const file = (name: string) => join(path, name);
 const mode = (name: string) => (statSync(name).mode & 0o7777).toString(8);
 const refusal = (code: string) => expect.objectContaining({ name: "DirqError", code }) as DirqError;
-
-/** Run with another account's rights, if this one may take them on. */
-function asNobody<Result>(work: () => Result): Result {
-  if (isRoot) process.seteuid!(65534);
-  try {
-    return work();
-  } finally {
-    if (isRoot) process.seteuid!(0);
-  }
-}
 
 describe("on disk", () => {
   test("an empty queue has the directories temporary and obsolete", () => {
