@@ -1,6 +1,7 @@
 // Where the benches work: in memory, where the time is ours, and on the disk, where the time is the disk's.
 import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { Disk } from "../fault/disk.js";
 import { temporaryDirectory } from "../helpers/broker.js";
 import type { Place } from "./bench.js";
 
@@ -14,6 +15,30 @@ export const places: readonly Place[] =
 
 /** The place with the least time of its own. */
 export const fastest: Place = places[0] ?? disk;
+
+/**
+ * A file system with a journal on the disk, where this account may mount one: without a journal, a disk may
+ * get slow after many deletions. Undefined: there is none.
+ */
+export function mountDisk(): (Place & Disposable) | undefined {
+  if (process.getuid?.() !== 0 || disk.fileSystem === "tmpfs") return undefined;
+  workIn(disk);
+  let mounted: Disk;
+  try {
+    mounted = new Disk("ext4");
+  } catch {
+    return undefined;
+  }
+  // First of all, so that the directory on which it is mounted can be removed.
+  const unmount = () => mounted.unmount();
+  process.prependOnceListener("exit", unmount);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.prependOnceListener(signal, unmount);
+  return {
+    fileSystem: "journaled ext4",
+    path: mounted.path,
+    [Symbol.dispose]: () => mounted[Symbol.dispose](),
+  };
+}
 
 /** Let every temporary directory be made in this place from now on, those of the test brokers too. */
 export function workIn({ path }: Place): void {
