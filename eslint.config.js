@@ -25,6 +25,11 @@ export default tseslint.config(
     // Only files.ts touches the file system in dirq: everything else can be raced and failed in tests.
     files: ["packages/dirq/src/**/*.ts"],
     ignores: ["packages/dirq/src/files.ts"],
-    rules: { "no-restricted-imports": ["error", { paths: ["node:fs", "node:fs/promises"] }] },
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        { paths: [{ name: "node:fs", allowTypeImports: true }, { name: "node:fs/promises" }] },
+      ],
+    },
   },
 );

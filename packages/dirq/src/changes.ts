@@ -1,5 +1,6 @@
 import { Bell } from "./bell.js";
-import { Files, type FileCalls } from "./files.js";
+import type { FileCalls } from "./calls.js";
+import { Files } from "./files.js";
 import { inspectQueue } from "./inspect.js";
 import type { QueueInspector } from "./inspector.js";
 

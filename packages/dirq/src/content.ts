@@ -1,5 +1,5 @@
+import type { FileCalls } from "./calls.js";
 import { hasCode } from "./errors.js";
-import type { FileCalls } from "./files.js";
 
 /** The least unit in which a file system reads, bytes. */
 const PAGE = 4096;

@@ -1,9 +1,10 @@
 import { Bell } from "./bell.js";
+import type { FileCalls } from "./calls.js";
 import { consume, type ConsumeOptions, type HeldElement, type Reading } from "./consume.js";
 import { Cursor } from "./cursor.js";
 import { DurableNames } from "./durable.js";
 import { DirqError, hasCode, notLocked } from "./errors.js";
-import { Files, type FileCalls } from "./files.js";
+import { Files } from "./files.js";
 import {
   checkName,
   checkQuarantined,

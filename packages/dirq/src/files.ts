@@ -1,41 +1,10 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
+import { attempt, together, type Dirent, type FileCalls } from "./calls.js";
 import { readContent } from "./content.js";
 import { listDirectory } from "./listing.js";
 
-/**
- * The file calls that a queue makes, as `node:fs` has them. Tests put a rival's whole operation, or a
- * failure, before the k-th of them; nothing else in this package touches the file system.
- */
-export type FileCalls = Pick<
-  typeof fs,
-  | "closeSync"
-  | "fdatasyncSync"
-  | "fstatSync"
-  | "fsyncSync"
-  | "ftruncateSync"
-  | "linkSync"
-  | "lstatSync"
-  | "lutimesSync"
-  | "mkdirSync"
-  | "opendirSync"
-  | "openSync"
-  | "readdirSync"
-  | "readSync"
-  | "renameSync"
-  | "rmdirSync"
-  | "unlinkSync"
-  | "watch"
-  | "writeFileSync"
-> & {
-  fdatasync(fd: number, done: Done): void;
-  fsync(fd: number, done: Done): void;
-};
-
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
-
-/** A name in a directory, as Node tells it. */
-export type Dirent = fs.Dirent;
 
 /** Something that is watched until it is closed. */
 export interface Watch {
@@ -44,30 +13,6 @@ export interface Watch {
 
 /** No file system's clock is coarser, milliseconds (FAT apart, which has no links). */
 const TICK_MS = 50;
-
-/** Make one file call. Returns the error code if it is one of those tolerated, "" if the call succeeded. */
-function attempt<Code extends string>(call: () => void, ...tolerated: Code[]): Code | "" {
-  try {
-    call();
-    return "";
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code as Code;
-    if (tolerated.includes(code)) return code;
-    throw error;
-  }
-}
-
-type Done = (error: Error | null) => void;
-
-/** Make a file call for each of these at the same time. Throws the first error, when all are done. */
-async function together(fds: readonly number[], call: (fd: number, done: Done) => void): Promise<void> {
-  const calls = fds.map(
-    (fd) => new Promise<void>((resolve, reject) => call(fd, (error) => (error ? reject(error) : resolve()))),
-  );
-  for (const result of await Promise.allSettled(calls)) {
-    if (result.status === "rejected") throw result.reason;
-  }
-}
 
 export type FileKind = "file" | "directory" | "link" | "other";
 

@@ -1,3 +1,4 @@
+export type { FileCalls } from "./calls.js";
 export { watchQueue, type Change } from "./changes.js";
 export {
   consumePlain,
@@ -8,7 +9,6 @@ export {
 } from "./consume.js";
 export type { Surroundings } from "./disk.js";
 export { DirqError, type DirqErrorCode } from "./errors.js";
-export type { FileCalls } from "./files.js";
 export { inspectQueue, typeOfQueue } from "./inspect.js";
 export type { ElementState, Problem, ProblemKind, QueueInspector, Survey } from "./inspector.js";
 export type { Clock } from "./name.js";

@@ -1,4 +1,5 @@
-import { Files, type FileCalls } from "./files.js";
+import type { FileCalls } from "./calls.js";
+import { Files } from "./files.js";
 import { NormalInspector } from "./inspect-normal.js";
 import { SimpleInspector } from "./inspect-simple.js";
 import type { QueueInspector } from "./inspector.js";

@@ -1,5 +1,6 @@
 import type { Limits } from "./disk.js";
-import { Files, type Entry, type FileCalls } from "./files.js";
+import type { FileCalls } from "./calls.js";
+import { Files, type Entry } from "./files.js";
 import { checkName, isDirectory, isElement, timeOf } from "./name.js";
 import { defaults } from "./options.js";
 import { QUARANTINE } from "./quarantine.js";

@@ -1,5 +1,5 @@
+import type { Dirent, FileCalls } from "./calls.js";
 import { hasCode } from "./errors.js";
-import type { Dirent, FileCalls } from "./files.js";
 
 /** A directory of so many bytes, as its file system counts them, has some thousand names. */
 const LARGE = 65_536;
