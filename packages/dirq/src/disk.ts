@@ -96,8 +96,8 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   protected abstract tryUnlock(file: string): boolean;
   /** The elements in an intermediate directory, unsorted; none if it vanished, as a purge may do. */
   protected abstract elements(directory: string): Iterable<string>;
-  /** Of these, in order, those that are not seen to be locked at a glance. */
-  protected free(directory: string): Iterable<string> {
+  /** Of these, in order, those that are not seen to be locked at a glance; undefined: a moment to pause. */
+  protected free(directory: string): Iterable<string | undefined> {
     return inOrder(this.elements(directory), 14);
   }
   /** Whether an intermediate directory itself changes when an element in it is unlocked. */

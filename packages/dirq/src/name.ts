@@ -44,21 +44,38 @@ export const hex = (number: number | bigint, digits: number): string =>
   number.toString(16).padStart(digits, "0");
 
 /**
- * Names of `digits` hexadecimal digits in their order. They are kept as numbers: of a million that is 8 MB,
- * of strings more than 60, and it is faster.
+ * A list of hexadecimal numbers, such as names are, to be sorted. They are kept as numbers: of a million names
+ * that is 8 MB, of strings more than 60, and it is faster.
  */
-export function* inOrder(names: Iterable<string>, digits: 8 | 14): IterableIterator<string> {
-  let numbers = new BigUint64Array(64);
-  let count = 0;
-  for (const name of names) {
-    if (count === numbers.length) {
-      const larger = new BigUint64Array(2 * count);
-      larger.set(numbers);
-      numbers = larger;
-    }
-    numbers[count++] = BigInt(`0x${name}`);
+export class HexList {
+  #numbers = new BigUint64Array(64);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
   }
-  for (const number of numbers.subarray(0, count).sort()) yield hex(number, digits);
+
+  /** Add a number of at most 16 digits. */
+  add(digits: string): void {
+    if (this.#length === this.#numbers.length) {
+      const larger = new BigUint64Array(2 * this.#length);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[this.#length++] = BigInt(`0x${digits}`);
+  }
+
+  /** All of them in order; nothing may be added any more. */
+  sorted(): BigUint64Array {
+    return this.#numbers.subarray(0, this.#length).sort();
+  }
+}
+
+/** Names of `digits` hexadecimal digits in their order. */
+export function* inOrder(names: Iterable<string>, digits: 8 | 14): IterableIterator<string> {
+  const list = new HexList();
+  for (const name of names) list.add(name);
+  for (const number of list.sorted()) yield hex(number, digits);
 }
 
 /** How far the monotonic clock may stray from the time of day before it is set again, microseconds. */

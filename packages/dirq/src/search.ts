@@ -12,8 +12,8 @@ export interface Ground {
   directories(): string[];
   /** What changes with each change of a directory's names; undefined: it is gone, or changing right now. */
   stamp(directory: string): number | undefined;
-  /** The elements of a directory in order, without those that are seen to be locked. */
-  free(directory: string): Iterable<string>;
+  /** The elements of a directory in order, without those that are seen to be locked; undefined: not found yet. */
+  free(directory: string): Iterable<string | undefined>;
   lock(name: string): boolean;
 }
 
@@ -106,6 +106,8 @@ export class QueueSearch implements Search {
 
   close(): void {
     this.#bell.close();
+    // It may be in the middle of a directory, which is open then.
+    this.#pass?.return?.();
     this.#pass = undefined;
   }
 
@@ -122,9 +124,13 @@ export class QueueSearch implements Search {
   }
 
   /** Returns whether nothing is left that a look at the directory's stamp would not tell of. */
-  *#tryAll(names: Iterable<string>): Generator<string | undefined, boolean> {
+  *#tryAll(names: Iterable<string | undefined>): Generator<string | undefined, boolean> {
     let isExhausted = true;
     for (const name of names) {
+      if (name === undefined) {
+        yield undefined;
+        continue;
+      }
       const isAvoided = this.#givenBack.has(name);
       const isTaken = !isAvoided && this.#tryLock(name);
       if (isAvoided || !(isTaken || this.#ground.showsUnlock)) isExhausted = false;
@@ -147,8 +153,8 @@ export class QueueSearch implements Search {
     this.#exhausted = exhausted;
   }
 
-  *#namesIn(directory: string): Iterable<string> {
-    for (const element of this.#ground.free(directory)) yield `${directory}/${element}`;
+  *#namesIn(directory: string): Iterable<string | undefined> {
+    for (const element of this.#ground.free(directory)) yield element && `${directory}/${element}`;
   }
 
   #tryLock(name: string): boolean {

@@ -1,7 +1,10 @@
 import { DiskQueue, type Cleaning, type Limits, type Surroundings } from "./disk.js";
 import { isLink, MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
-import { inOrder, isElement } from "./name.js";
+import { hex, HexList, isElement } from "./name.js";
 import { checkOptions, defaults, type QueueOptions } from "./options.js";
+
+/** Whoever looks for free elements may pause after so many names. */
+const PAUSE = 1000;
 
 /** A file that is written and still open. */
 interface Temporary {
@@ -162,10 +165,21 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     for (const name of this.files.files(`${this.path}/${directory}`)) if (isElement(name)) yield name;
   }
 
-  protected override *free(directory: string): Iterable<string> {
-    const locks = new Set<string>();
-    for (const element of inOrder(this.#elementsAndLocks(directory, locks), 14))
-      if (!locks.has(`${element}.lck`)) yield element;
+  protected override *free(directory: string): Iterable<string | undefined> {
+    // One digit more, so that a lock stands right behind its element.
+    const list = new HexList();
+    for (const name of this.files.files(`${this.path}/${directory}`)) {
+      const element = name.slice(0, 14);
+      if (name === element && isElement(element)) list.add(`${element}0`);
+      if (name === `${element}.lck` && isElement(element)) list.add(`${element}1`);
+      if (list.length % PAUSE === 0) yield undefined;
+    }
+    const numbers = list.sorted();
+    for (let index = 0; index < numbers.length; index++) {
+      const number = numbers[index] ?? 0n;
+      const isFree = number % 16n === 0n && numbers[index + 1] !== number + 1n;
+      if (isFree) yield hex(number / 16n, 14);
+    }
   }
 
   protected *cleaning(directory: string, { maxtemp, maxlock }: Limits): Cleaning<boolean> {
@@ -184,14 +198,6 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   }
 
   protected *cleaningBeside(): Cleaning {}
-
-  /** The elements of a directory, and beside them its locks into this set. */
-  *#elementsAndLocks(directory: string, locks: Set<string>): Iterable<string> {
-    for (const name of this.files.files(`${this.path}/${directory}`)) {
-      if (isElement(name)) yield name;
-      else if (name.endsWith(".lck")) locks.add(name);
-    }
-  }
 
   /** The intermediate directory for new elements. What is behind a link, nobody would find: no walk follows it. */
   #insertionDirectory(): string {

@@ -1,35 +1,24 @@
 // Many elements, and many intermediate directories: what a walk and a purge may cost.
 import { execFileSync } from "node:child_process";
-import fs, { linkSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import fs, { mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { SimpleQueue, type FileCalls } from "@spoolwire/dirq";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { fastest, makeDirectory } from "../../bench/place.js";
-import { removeDirectory } from "../../helpers/broker.js";
+import { elementName, fill } from "../../bench/fill.js";
+import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { root } from "../../helpers/embedded.js";
-
-const DIRECTORY = "6553f100";
 
 /** More names than are read at a time. */
 const MANY = 5000;
 
 let path: string;
-beforeEach(() => (path = makeDirectory(fastest)));
+beforeEach(() => (path = temporaryDirectory("scale", inMemory)));
 afterEach(() => {
   vi.restoreAllMocks();
   removeDirectory(path);
 });
 
-const hex = (number: number, digits: number) => number.toString(16).padStart(digits, "0");
-const element = (n: number) => DIRECTORY + hex(n, 6);
-
-/** Make elements in one directory, out of order: hard links of one file, which is quick. */
-function makeElements(count: number): void {
-  mkdirSync(join(path, DIRECTORY));
-  const [first, ...others] = Array.from({ length: count }, (_, n) => element((n * 7919) % count));
-  writeFileSync(join(path, DIRECTORY, first!), "");
-  for (const name of others) linkSync(join(path, DIRECTORY, first!), join(path, DIRECTORY, name));
-}
+const makeElements = (count: number) => fill(path, count, count);
 
 /** The file calls, and the most names that one of them has given at once. */
 function watchfulCalls(): { calls: FileCalls; most: () => number } {
@@ -55,8 +44,8 @@ test.runIf(hasProc)(
       execFileSync(process.execPath, [walk, path], { encoding: "utf8" }),
     ) as Record<string, unknown>;
     expect(found).toEqual({
-      first: `${DIRECTORY}/${element(0)}`,
-      last: `${DIRECTORY}/${element(count - 1)}`,
+      first: elementName(0),
+      last: elementName(count - 1),
       count,
       met: count,
       isInOrder: true,
@@ -72,7 +61,7 @@ test("a large directory is never read as a whole", async () => {
   makeElements(MANY);
   const { calls, most } = watchfulCalls();
   const queue = new SimpleQueue({ path }, { calls });
-  expect(queue.first()).toBe(`${DIRECTORY}/${element(0)}`);
+  expect(queue.first()).toBe(elementName(0));
   expect([...queue]).toHaveLength(MANY);
   expect(queue.count()).toBe(MANY);
   await queue.purge();
@@ -95,16 +84,38 @@ test("a purge pauses within a large directory", async () => {
   expect(turns).toBeGreaterThan(MANY);
 });
 
+test("who consumes pauses within a large directory, and leaves none open", async () => {
+  makeElements(MANY);
+  const abort = new AbortController();
+  let [isOpen, read] = [false, 0];
+  const opendirSync = (...args: Parameters<typeof fs.opendirSync>) => {
+    const directory = fs.opendirSync(...args);
+    isOpen = true;
+    return {
+      readSync: () => {
+        if (++read === MANY / 2) abort.abort();
+        return directory.readSync();
+      },
+      closeSync: () => (directory.closeSync(), (isOpen = false)),
+    };
+  };
+  const queue = new SimpleQueue({ path }, { calls: { ...fs, opendirSync } as unknown as FileCalls });
+  expect(await queue.consume({ signal: abort.signal }).next()).toEqual({ done: true, value: undefined });
+  expect(read).toBeGreaterThanOrEqual(MANY / 2);
+  expect(read).toBeLessThan(MANY);
+  expect(isOpen).toBe(false);
+});
+
 test("what a purge removes from a large directory, and from a queue of many, is met nevertheless", async () => {
-  for (let n = 0; n < MANY; n++) mkdirSync(join(path, hex(n, 8)));
+  for (let n = 0; n < MANY; n++) mkdirSync(join(path, String(n).padStart(8, "0")));
   makeElements(MANY);
   const { calls, most } = watchfulCalls();
   const late = new SimpleQueue({ path }, { calls, clock: () => (Date.now() + 3_600_000) * 1000 });
   for (const name of late) late.lock(name);
   const longAgo = new Date(0);
-  fs.utimesSync(join(path, DIRECTORY, element(0)), longAgo, longAgo);
+  fs.utimesSync(join(path, elementName(0)), longAgo, longAgo);
   expect(await late.purge()).toEqual({ temporary: 0, locks: MANY, directories: MANY });
-  expect(readdirSync(path)).toEqual([DIRECTORY]);
+  expect(readdirSync(path)).toEqual([dirname(elementName(0))]);
   expect(most()).toBeLessThan(10);
 });
 
@@ -116,7 +127,7 @@ test("what vanishes while it is looked at, for its directory tells no types, tak
   const calls = {
     ...fs,
     readdirSync: (directory: string, options: { withFileTypes: true }) => {
-      if (directory.endsWith(DIRECTORY)) throw vanished;
+      if (directory.endsWith(dirname(elementName(0)))) throw vanished;
       return readdirSync(directory, options);
     },
     opendirSync: (...args: Parameters<typeof fs.opendirSync>) => {
