@@ -10,8 +10,8 @@ export type Round = () => Rates | Promise<Rates>;
 export interface Contest {
   /** With the kind of work behind it, the name of a case. */
   readonly name: string;
-  /** Of all rates. */
-  readonly unit: string;
+  /** Of all rates, or of each kind of them. */
+  readonly unit: string | Readonly<Record<string, string>>;
   readonly ours: Round;
   /** By what each of them is; they know the same kinds of work. */
   readonly baselines: Readonly<Record<string, Round>>;
@@ -89,7 +89,7 @@ function* compare(bench: string, contest: Contest, [ours = [], ...others]: Rates
         baseline: median(theirs),
         against,
         ratio: median(mine.map((rate, round) => rate / (theirs[round] ?? NaN))),
-        unit: contest.unit,
+        unit: typeof contest.unit === "string" ? contest.unit : (contest.unit[kind] ?? ""),
       };
     }
   }

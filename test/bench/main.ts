@@ -3,12 +3,13 @@
 import { ConfigError, runProgram, type OptionEntry } from "@spoolwire/program";
 import { runBench, type Bench, type Row } from "./bench.js";
 import { codec } from "./codec.js";
+import { consume } from "./consume.js";
 import { dirq } from "./dirq.js";
 import { scale } from "./scale.js";
 import { describeMachine, formatTable, showProgress } from "./table.js";
 import { transfer } from "./transfer.js";
 
-const benches: readonly Bench[] = [dirq, scale, codec, transfer];
+const benches: readonly Bench[] = [dirq, consume, scale, codec, transfer];
 
 const options = [
   { name: "json", type: "boolean", help: "print one JSON object a case instead of a table" },

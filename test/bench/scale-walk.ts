@@ -51,5 +51,5 @@ for (const name of ["first", "count", "walk", "purge"] as const) {
 }
 const speed = Object.fromEntries(Object.entries(seconds).map(([name, time]) => [name, size / time]));
 // A page that was there already is none that was added: at least a tenth of a MB, to have a number.
-const memory = { memory: size / Math.max(peak() - idle, 0.1) };
-console.log(JSON.stringify({ speed, memory, idle: { idle: 1024 / idle } }));
+const memory = { "memory idle": 1024 / idle, "memory added": size / Math.max(peak() - idle, 0.1) };
+console.log(JSON.stringify({ ...speed, ...memory }));

@@ -1,12 +1,11 @@
 // A million elements, and a hundred thousand intermediate directories: speed, and memory. Each side works in a
 // process of its own on the same directory, in which nothing is changed.
 import { execFileSync } from "node:child_process";
-import { linkSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { removeDirectory } from "../helpers/broker.js";
 import type { Bench, Contest, Rates } from "./bench.js";
 import { hasPython } from "./dirq-python.js";
+import { fill } from "./fill.js";
 import { fastest, makeDirectory } from "./place.js";
 
 /** How the elements lie in intermediate directories. */
@@ -23,53 +22,27 @@ export const scale: Bench = {
   rounds: 2,
   places: [fastest],
   *contests(size) {
-    yield* inDirectory(1, 1, (directory) => [
-      contest("a process with an open queue", "processes/GB", directory, "idle"),
-    ]);
     for (const { name, each } of shapes) {
-      yield* inDirectory(size, each(size), (directory) => [
-        contest(name, "elements/s", directory, "speed"),
-        contest(name, "elements/MB", directory, "memory"),
-      ]);
+      const directory = makeDirectory(fastest);
+      try {
+        fill(directory, size, each(size));
+        yield contest(name, directory);
+      } finally {
+        removeDirectory(directory);
+      }
     }
   },
 };
 
-/** Contests that share a directory with so many elements, so many in each intermediate directory. */
-function* inDirectory(
-  size: number,
-  each: number,
-  contests: (directory: string) => Contest[],
-): Generator<Contest> {
-  const directory = makeDirectory(fastest);
-  try {
-    fill(directory, size, each);
-    yield* contests(directory);
-  } finally {
-    removeDirectory(directory);
-  }
-}
+const speed = "elements/s";
+const unit = {
+  ...{ first: speed, count: speed, walk: speed, purge: speed },
+  ...{ "memory idle": "processes/GB", "memory added": "elements/MB" },
+};
 
-const hex = (number: number, digits: number) => number.toString(16).padStart(digits, "0");
-
-/** Make elements, so many in each directory, out of order: hard links of one file, which is quick. */
-function fill(path: string, size: number, each: number): void {
-  const source = join(path, "source");
-  writeFileSync(source, "");
-  for (let start = 0, number = 0; start < size; start += each, number++) {
-    const seconds = hex(0x60000000 + number * 60, 8);
-    const count = Math.min(each, size - start);
-    mkdirSync(`${path}/${seconds}`);
-    for (let n = 0; n < count; n++)
-      linkSync(source, `${path}/${seconds}/${hex(0x60000000 + number * 60, 8)}${hex((n * 7919) % count, 6)}`);
-  }
-}
-
-function contest(name: string, unit: string, path: string, what: "speed" | "memory" | "idle"): Contest {
-  const walk = (program: string, ...args: string[]) => {
-    const output = execFileSync(program, [...args, path], { encoding: "utf8" });
-    return (JSON.parse(output) as Record<typeof what, Rates>)[what];
-  };
+function contest(name: string, path: string): Contest {
+  const walk = (program: string, ...args: string[]) =>
+    JSON.parse(execFileSync(program, [...args, path], { encoding: "utf8" })) as Rates;
   const script = fileURLToPath(new URL("scale-walk.js", import.meta.url));
   return {
     name,
@@ -105,6 +78,6 @@ measure("purge", queue.purge)
 # Each step of a walk moves all that is left of a directory: a whole walk would take ten minutes.
 rates["walk"] = rates["first"] + rates["walk"] * size / walked
 speed = {name: size / seconds for name, seconds in rates.items()}
-memory = {"memory": size / max(peak() - idle, 0.1)}
-print(json.dumps({"speed": speed, "memory": memory, "idle": {"idle": 1024 / idle}}))
+memory = {"memory idle": 1024 / idle, "memory added": size / max(peak() - idle, 0.1)}
+print(json.dumps({**speed, **memory}))
 `;

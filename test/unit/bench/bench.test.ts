@@ -26,13 +26,15 @@ test("without a name the benches are listed, a line each", async () => {
     .trimEnd()
     .split("\n")
     .map((line) => /^(\S+) +\S/.exec(line)?.[1]);
-  expect(names).toEqual(["dirq", "scale", "codec", "transfer"]);
+  expect(names).toEqual(["dirq", "consume", "scale", "codec", "transfer"]);
 });
 
 test("an unknown bench is the caller's mistake, told in one line", async () => {
   const { status, stdout, stderr } = await bench("dirk");
   expect({ status, stdout }).toEqual({ status: 64, stdout: "" });
-  expect(stderr).toMatch(/^bench: Expected one of the benches dirq, scale, codec, transfer, got "dirk".*\n$/);
+  expect(stderr).toMatch(
+    /^bench: Expected one of the benches dirq, consume, scale, codec, transfer, got "dirk".*\n$/,
+  );
 });
 
 test("the help says which way a ratio is to be read", async () => {
@@ -42,7 +44,7 @@ test("the help says which way a ratio is to be read", async () => {
 
 const tiny = ["--rounds", "1", "--size", "5"];
 
-test.for(["dirq", "scale", "codec"])(
+test.for(["dirq", "consume", "scale", "codec"])(
   "%s prints one JSON object a case",
   { timeout: 60_000 },
   async (name) => {
