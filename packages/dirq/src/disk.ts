@@ -56,6 +56,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   readonly #surroundings: Surroundings;
   readonly #cursor = new Cursor(this);
   readonly #quarantine: Quarantine;
+  #last: { readonly name: string; readonly file: string } | undefined;
 
   /** The options are checked. Throws ENOENT if `create` is false and nothing is there. */
   constructor(options: DiskQueueOptions, surroundings: Surroundings) {
@@ -246,10 +247,13 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     return { maxtemp: options.maxtemp ?? maxtemp, maxlock: options.maxlock ?? maxlock };
   }
 
-  /** The path of an element. */
+  /** The path of an element. It is kept, as an element is locked, read and removed one after the other. */
   protected file(name: string): string {
-    checkName(name);
-    return `${this.path}/${name}`;
+    if (!this.#last || this.#last.name !== name) {
+      checkName(name);
+      this.#last = { name, file: `${this.path}/${name}` };
+    }
+    return this.#last.file;
   }
 
   protected seconds(): number {
