@@ -47,6 +47,15 @@ export function attempt<Code extends string>(call: () => void, ...tolerated: Cod
   }
 }
 
+/** Make file calls that may fail: nobody needs them to succeed, or a disk that failed before fails them too. */
+export function quietly(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // As above.
+  }
+}
+
 /** Make a file call for each of these at the same time. Throws the first error, when all are done. */
 export async function together(
   fds: readonly number[],

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { attempt, together, type Dirent, type FileCalls } from "./calls.js";
+import { attempt, quietly, together, type Dirent, type FileCalls } from "./calls.js";
 import { readContent } from "./content.js";
 import { listDirectory } from "./listing.js";
 
@@ -127,8 +127,9 @@ export class Files {
   /**
    * Write a file that must not exist yet, and leave it open; one that could not be written whole is taken
    * away again. "EEXIST": the name is taken. "ENOENT": its directory is not there.
+   * `isHurried`: if the file system can, it goes to the disk at once, and a sync finds it there or on its way.
    */
-  create(path: string, data: string | Uint8Array): number | "EEXIST" | "ENOENT" {
+  create(path: string, data: string | Uint8Array, isHurried = false): number | "EEXIST" | "ENOENT" {
     let fd = -1;
     const failed = attempt(
       () => (fd = this.#calls.openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o666)),
@@ -137,7 +138,10 @@ export class Files {
     );
     if (failed !== "") return failed;
     try {
+      // ext4 begins to write a file that was cut to nothing when it is closed, for whom it is open as well or not.
+      if (isHurried) quietly(() => this.#calls.ftruncateSync(fd, 0));
       this.#calls.writeFileSync(fd, data);
+      if (isHurried) quietly(() => this.#calls.closeSync(this.#calls.openSync(path, O_RDONLY)));
       return fd;
     } catch (error) {
       this.closeQuietly(fd);
@@ -170,11 +174,7 @@ export class Files {
 
   /** Close after an error that is the one to tell. */
   closeQuietly(fd: number): void {
-    try {
-      this.#calls.closeSync(fd);
-    } catch {
-      // It is closed all the same.
-    }
+    quietly(() => this.#calls.closeSync(fd));
   }
 
   /** Bring a file's content to the disk. After an error it must be written anew: its pages count as clean. */
@@ -227,20 +227,12 @@ export class Files {
 
   /** Take back a file after an error that is the one to tell: what cannot be removed is left to a purge. */
   discard(path: string): void {
-    try {
-      this.#calls.unlinkSync(path);
-    } catch {
-      // The disk that failed the caller fails this too.
-    }
+    quietly(() => this.#calls.unlinkSync(path));
   }
 
   /** As `discard`, for an empty directory. */
   discardDir(path: string): void {
-    try {
-      this.#calls.rmdirSync(path);
-    } catch {
-      // As above.
-    }
+    quietly(() => this.#calls.rmdirSync(path));
   }
 
   /** The bytes of a regular file. "ENOENT": it is gone. "foreign": it is a link, a directory, a pipe… */

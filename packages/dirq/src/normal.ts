@@ -233,7 +233,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
     const temporary = this.#makeTemporary();
     try {
       for (const [field, data] of files) {
-        const fd = this.files.create(`${temporary}/${field}`, data);
+        const fd = this.files.create(`${temporary}/${field}`, data, true);
         if (typeof fd !== "number") {
           this.#discard(temporary);
           break;

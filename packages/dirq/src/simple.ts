@@ -120,7 +120,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     try {
       try {
         this.masked(() => {
-          for (const data of group) temporaries.push(this.#writeTemporary(directory, data));
+          for (const data of group) temporaries.push(this.#writeTemporary(directory, data, true));
         });
         await this.files.syncFiles(temporaries.map(({ fd }) => fd));
       } finally {
@@ -217,10 +217,10 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     return isMade;
   }
 
-  #writeTemporary(directory: string, data: string | Uint8Array): Temporary {
+  #writeTemporary(directory: string, data: string | Uint8Array, isHurried = false): Temporary {
     for (let races = 0; races < MOST_RACES; races++) {
       const path = `${this.path}/${directory}/${this.names.element()}.tmp`;
-      const created = this.files.create(path, data);
+      const created = this.files.create(path, data, isHurried);
       if (typeof created === "number") return { path, fd: created };
       // No such directory yet. RACE: or a purge has just removed it for being empty.
       if (created === "ENOENT") this.#makeDirectory(directory);
