@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ExitStatus } from "./exit.js";
-import { isActive, readPidFile, removePidFile, surroundings, tellToQuit } from "./pidfile.js";
+import { FRESH_MS, isActive, readPidFile, removePidFile, surroundings, tellToQuit } from "./pidfile.js";
 
 /** How often we look whether a process is gone, milliseconds. */
 const POLL_MS = 100;
@@ -8,10 +8,14 @@ const POLL_MS = 100;
 /** How long a process has after SIGTERM before it gets SIGKILL, milliseconds. */
 const TERM_MS = 5000;
 
-/** Whether a program works, by its pid file: words and exit status are those of the original agents. */
+/**
+ * Whether a program works, by its pid file: words and exit status are those of the original agents.
+ * @param freshMs a pid file that was not touched for so long tells of nobody
+ */
 export function describeStatus(
   pidFile: string,
   around = surroundings,
+  freshMs = FRESH_MS,
 ): { readonly words: string; readonly status: number } {
   const state = readPidFile(pidFile);
   if (!state) return { words: "does not seem to be running (no pid file)", status: 3 };
@@ -19,7 +23,7 @@ export function describeStatus(
   if (pid === undefined) return { words: "does not seem to be running yet (empty pid file)", status: 4 };
   if (!around.isAlive(pid)) return { words: `(pid ${pid}) does not seem to be running anymore`, status: 1 };
   const date = localTime(new Date(touchedMs));
-  return isActive(state, around)
+  return isActive(state, around, freshMs)
     ? { words: `(pid ${pid}) was active on ${date}`, status: 0 }
     : { words: `(pid ${pid}) does not seem to be running anymore since ${date}`, status: 4 };
 }

@@ -71,8 +71,12 @@ export function readPidFile(path: string): PidFileState | undefined {
  * alone can be wrong: the number of a process that crashed is given to another one, and a file outlives
  * its owner.
  */
-export function isActive(state: PidFileState, { now, isAlive }: Surroundings = surroundings): boolean {
-  const isFresh = state.touchedMs >= now() - FRESH_MS;
+export function isActive(
+  state: PidFileState,
+  { now, isAlive }: Surroundings = surroundings,
+  freshMs = FRESH_MS,
+): boolean {
+  const isFresh = state.touchedMs >= now() - freshMs;
   return isFresh && (state.pid === undefined || isAlive(state.pid));
 }
 

@@ -40,6 +40,13 @@ export const serviceOptions = [
     notInFiles: true,
     help: "--status as JSON, with the figures if there are --metrics",
   },
+  {
+    name: "timeout-status",
+    type: "number",
+    value: "SECONDS",
+    default: 60,
+    help: "--status: who has not touched the pid file for so long does not run",
+  },
   ...logOptions,
 ] as const satisfies readonly OptionEntry[];
 
@@ -88,7 +95,7 @@ export async function runService(
   const { name, argv, launcher } = program;
   const print = (line: string) => void streams.stdout.write(`${name} ${line}\n`);
   if (pidfile !== undefined && status) {
-    const answer = describeStatus(pidfile);
+    const answer = describeStatus(pidfile, undefined, options["timeout-status"] * 1000);
     if (options.json) streams.stdout.write(await statusAsJson(name, pidfile, answer, options.metrics));
     else print(answer.words);
     return answer.status;

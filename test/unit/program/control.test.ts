@@ -53,6 +53,13 @@ describe("the status", () => {
     utimesSync(path, touched, touched);
     expect(describeStatus(path, at(touched + age, alive))).toEqual({ words, status });
   });
+
+  test("is by another time if one is given", () => {
+    writeFileSync(path, "42\n");
+    utimesSync(path, touched, touched);
+    expect(describeStatus(path, at(touched + 30, true), 29_500)).toMatchObject({ status: 4 });
+    expect(describeStatus(path, at(touched + 300, true), 300_500)).toMatchObject({ status: 0 });
+  });
 });
 
 describe("quit", { timeout: 30_000 }, () => {
