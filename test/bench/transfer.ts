@@ -87,6 +87,8 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     mayReconnect: false,
     x509: undefined,
     timeoutConnect: 10,
+    timeoutBroker: 60,
+    timeoutFlush: 60,
     timeoutDisconnect: 10,
     log,
   };

@@ -19,9 +19,6 @@ const MOST_UNREAD = 32 * 1024 * 1024;
 /** How long a client may take to read the last frames and to close, milliseconds. */
 const LINGER_MS = 3000;
 
-/** How long a connection may be silent before the network is asked whether it is still there, milliseconds. */
-const KEEP_ALIVE_MS = 60_000;
-
 /** What is being done for a frame. */
 interface Work {
   readonly steps: Generator;
@@ -62,8 +59,6 @@ export class Connection implements Task, Outlet {
     this.#socket = socket;
     this.#common = common;
     this.gone = new Promise((resolve) => (this.#setGone = resolve));
-    // A host that vanished, and with it a client without heart-beats, must not keep its messages for ever.
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#name = `${socket.remoteAddress}:${socket.remotePort}`;
     const { limits, loginMs } = common.settings;
     this.#wire = new ServerWire(

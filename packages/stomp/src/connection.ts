@@ -5,7 +5,9 @@ import { protocolError, quote } from "./errors.js";
 import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 import { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
 import type { FrameLimits } from "./parser.js";
+import { Receipts, type Confirmed } from "./receipts.js";
 import { formatUri, type BrokerUri } from "./uri.js";
+import { deadline, watch } from "./watch.js";
 import { Wire } from "./wire.js";
 
 /** What TLS needs besides what the system has: certificates and keys as PEM text. */
@@ -32,6 +34,11 @@ export interface ConnectionOptions {
   readonly heartBeat?: HeartBeat;
   /** How long the way to CONNECTED may take, milliseconds (default 60,000). */
   readonly timeoutMs?: number;
+  /**
+   * How long the broker may take to confirm a request, or to take bytes when many wait, milliseconds (default
+   * 60,000). Then the connection is given up.
+   */
+  readonly answerMs?: number;
   readonly limits?: FrameLimits;
   /** A MESSAGE came. */
   readonly onMessage?: (frame: ReceivedFrame) => void;
@@ -44,8 +51,8 @@ export interface ConnectionOptions {
 /** So often a broker is asked that closes the connection without an answer. */
 const MOST_ATTEMPTS = 3;
 
-/** Called once: the broker has confirmed, or never will. */
-export type Confirmed = (error?: Error) => void;
+/** How long a broker may take for an answer, milliseconds. */
+const ANSWER_MS = 60_000;
 
 /**
  * A client's connection to a STOMP broker.
@@ -63,8 +70,7 @@ export class StompConnection {
   headers: Readonly<Header> = {};
   readonly #options: ConnectionOptions;
   readonly #wire: Wire;
-  readonly #receipts = new Map<string, Confirmed>();
-  #lastReceipt = 0;
+  readonly #receipts: Receipts;
   #connected: Confirmed | undefined;
   #closed = false;
   #closing: Promise<boolean> | undefined;
@@ -78,7 +84,7 @@ export class StompConnection {
    * MessageError MESSAGE_NOT_SENDABLE for a header that CONNECT cannot hold
    */
   static async open(options: ConnectionOptions): Promise<StompConnection> {
-    const { uri, timeoutMs = 60_000, signal } = options;
+    const { uri, timeoutMs = ANSWER_MS, signal } = options;
     const until = performance.now() + timeoutMs;
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
@@ -94,11 +100,11 @@ export class StompConnection {
 
   /** @throws BrokerError BROKER_CLOSED if the broker closed without an answer */
   static async #attempt(options: ConnectionOptions, until: number): Promise<StompConnection> {
-    const { timeoutMs = 60_000, signal } = options;
+    const { timeoutMs = ANSWER_MS, signal } = options;
     const socket = connectSocket(options);
     return await new Promise<StompConnection>((resolve, reject) => {
       const done = (error?: Error) => {
-        clearTimeout(timer);
+        inTime();
         signal?.removeEventListener("abort", aborted);
         socket.off("error", done);
         if (error) {
@@ -108,7 +114,7 @@ export class StompConnection {
       };
       const late = () => done(new BrokerError("BROKER_TIMEOUT", `No answer within ${timeoutMs / 1000} s`));
       const aborted = () => done(new BrokerError("BROKER_CLOSED", "Given up"));
-      const timer = after(Math.ceil(until - performance.now()), late);
+      const inTime = deadline(until - performance.now(), late);
       signal?.addEventListener("abort", aborted);
       socket.on("error", done);
       const opening = new StompConnection(socket, options, done);
@@ -128,6 +134,7 @@ export class StompConnection {
       { onFrame: (frame) => this.#receive(frame), onClosed: (error) => this.#close(error) },
       options.limits,
     );
+    this.#receipts = new Receipts(options.answerMs ?? ANSWER_MS, (error) => this.destroy(error));
     this.#over = new Promise((resolve) => (this.#end = resolve));
   }
 
@@ -147,31 +154,30 @@ export class StompConnection {
 
   /** Send a frame with a receipt, and call back once the broker has confirmed it. As `send` otherwise. */
   request(frame: Frame, confirmed: Confirmed): boolean {
-    const receipt = String(++this.#lastReceipt);
-    if (this.#closed) {
-      confirmed(new BrokerError("BROKER_CLOSED", "The connection has ended"));
-      return true;
-    }
-    const hasRoom = this.#wire.send({ ...frame, headers: { ...frame.headers, receipt } });
-    this.#receipts.set(receipt, confirmed);
-    return hasRoom;
+    return this.#request(this.#receipts.next(), frame, confirmed);
   }
 
-  /** As `request`, as a promise. @throws BrokerError, BROKER_TIMEOUT after `timeoutMs` (default 60,000) */
-  async confirm(frame: Frame, timeoutMs = 60_000): Promise<void> {
+  /**
+   * As `request`, as a promise.
+   * @param timeoutMs after so long it fails alone, milliseconds (default: it waits for as long as the connection)
+   * @throws BrokerError, BROKER_TIMEOUT after `timeoutMs`
+   */
+  async confirm(frame: Frame, timeoutMs = Infinity): Promise<void> {
+    const receipt = this.#receipts.next();
     await new Promise<void>((resolve, reject) => {
       const done = (error?: Error) => {
-        clearTimeout(timer);
+        inTime();
         if (error) reject(error);
         else resolve();
       };
-      const timer = after(timeoutMs, () => {
+      const inTime = deadline(timeoutMs, () => {
+        this.#receipts.forget(receipt);
         done(
           new BrokerError("BROKER_TIMEOUT", `No receipt for ${frame.command} within ${timeoutMs / 1000} s`),
         );
       });
       try {
-        this.request(frame, done);
+        this.#request(receipt, frame, done);
       } catch (error) {
         done(error as Error);
       }
@@ -179,8 +185,25 @@ export class StompConnection {
   }
 
   /** Resolves when there is room for more frames, or the connection is over. */
-  drained(): Promise<void> {
-    return this.#wire.drained();
+  async drained(): Promise<void> {
+    const { answerMs = ANSWER_MS } = this.#options;
+    const inTime = watch(
+      answerMs,
+      () => this.#wire.backlog,
+      () =>
+        this.destroy(new BrokerError("BROKER_TIMEOUT", `The broker takes nothing for ${answerMs / 1000} s`)),
+    );
+    await this.#wire.drained();
+    inTime();
+  }
+
+  /** Resolves to whether the network has taken all that was sent, before `timeoutMs` and the end of the connection. */
+  async flushed(timeoutMs: number): Promise<boolean> {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<boolean>((resolve) => (cancel = deadline(timeoutMs, () => resolve(false))));
+    const isFlushed = await Promise.race([this.#wire.flushed(), late]);
+    cancel();
+    return isFlushed;
   }
 
   /** Stop reading; no MESSAGE comes after those that are here already. */
@@ -204,6 +227,16 @@ export class StompConnection {
   /** Close at once, without a word. */
   destroy(error?: Error): void {
     this.#wire.destroy(error);
+  }
+
+  #request(receipt: string, frame: Frame, confirmed: Confirmed): boolean {
+    if (this.#closed) {
+      confirmed(new BrokerError("BROKER_CLOSED", "The connection has ended"));
+      return true;
+    }
+    const hasRoom = this.#wire.send({ ...frame, headers: { ...frame.headers, receipt } });
+    this.#receipts.add(receipt, frame.command, confirmed);
+    return hasRoom;
   }
 
   #greet(): void {
@@ -248,7 +281,7 @@ export class StompConnection {
         this.#options.onMessage?.(frame);
         break;
       case "RECEIPT":
-        this.#settle(frame.headers["receipt-id"]);
+        this.#receipts.settle(frame.headers["receipt-id"]);
         break;
       case "ERROR":
         this.#reject(frame);
@@ -274,15 +307,6 @@ export class StompConnection {
     this.#connected = undefined;
   }
 
-  /** A receipt that nobody waits for (a second one, or one that timed out) changes nothing. */
-  #settle(receipt: string | undefined, error?: Error): boolean {
-    const confirmed = receipt === undefined ? undefined : this.#receipts.get(receipt);
-    if (receipt === undefined || !confirmed) return false;
-    this.#receipts.delete(receipt);
-    confirmed(error);
-    return true;
-  }
-
   #reject(frame: ReceivedFrame): void {
     const text = `${frame.headers.message ?? ""} ${frame.body.toString("utf8")}`;
     const secret = this.#options.headers?.passcode ?? this.#options.passcode;
@@ -297,16 +321,14 @@ export class StompConnection {
     }
     const error = new BrokerError("BROKER_REJECTED", `The broker refuses: ${words}`);
     // Without a receipt-id nobody can tell which frame is meant, so none may count as taken.
-    if (!this.#settle(frame.headers["receipt-id"], error)) throw error;
+    if (!this.#receipts.settle(frame.headers["receipt-id"], error)) throw error;
   }
 
   #close(error?: Error): void {
     this.#closed = true;
     const why = error ?? new BrokerError("BROKER_CLOSED", "The connection was closed");
     this.#connected?.(why);
-    const receipts = [...this.#receipts.values()];
-    this.#receipts.clear();
-    for (const confirmed of receipts) confirmed(why);
+    this.#receipts.fail(why);
     if (!this.#connected) this.#options.onClosed?.(this.#closing ? undefined : error);
     this.#end();
   }
@@ -325,11 +347,6 @@ function connectSocket({ uri, address = uri.host, tls: secure = {} }: Connection
     // The name that was asked for, and not the address that was found.
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(uri.host, certificate),
   });
-}
-
-/** As `setTimeout`, which takes what is longer than 24 days for nothing. */
-function after(ms: number, work: () => void): NodeJS.Timeout {
-  return setTimeout(work, Math.min(ms, 2 ** 31 - 1));
 }
 
 /** What a failed attempt means, naming the broker. */

@@ -1,3 +1,5 @@
+import { afterReading } from "./watch.js";
+
 /** What one side of a connection offers, milliseconds; 0: cannot, or does not want it. */
 export interface HeartBeat {
   /** It can send something at least this often. */
@@ -58,12 +60,10 @@ export class Heart {
         if (performance.now() - receivedAt <= most) return;
         // When this process was held up, the peer's bytes wait in the socket: let them in, then judge by
         // whether any came, not by the time, since it may have been held up again meanwhile.
-        setImmediate(() =>
-          setImmediate(() => {
-            if (this.#stopped || body.receivedAt() !== receivedAt) return;
-            body.silent(performance.now() - receivedAt);
-          }),
-        );
+        afterReading(() => {
+          if (this.#stopped || body.receivedAt() !== receivedAt) return;
+          body.silent(performance.now() - receivedAt);
+        });
       });
     }
   }

@@ -10,6 +10,9 @@ const JOIN = 64 * 1024;
 /** Above so many bytes not yet taken by the network, a sender should wait. */
 const HIGH_WATER = 1024 * 1024;
 
+/** How long a connection may be silent before the network is asked whether it is still there, milliseconds. */
+const KEEP_ALIVE_MS = 60_000;
+
 export interface WireHandlers {
   /** A frame came. What it throws ends the connection with that error. */
   onFrame(frame: ReceivedFrame): void;
@@ -25,6 +28,10 @@ export class Wire {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #flushing = false;
+  /** Bytes that were sent and that the network has not taken; what the end of the connection cuts off stays here. */
+  #unwritten = 0;
+  /** Those who wait for a change of that. */
+  #onWritten: (() => void)[] = [];
   #heart: Heart | undefined;
   #error: Error | undefined;
   #ended = false;
@@ -40,6 +47,8 @@ export class Wire {
       if (!socket.destroyed) handlers.onFrame(frame);
     }, limits);
     socket.setNoDelay(true);
+    // A host that vanished is found in the end, if there are no heart-beats either.
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => {
       if (!this.#ended) this.#error ??= closedError(error.message, error);
@@ -88,6 +97,15 @@ export class Wire {
     });
   }
 
+  /** Resolves to whether the network has taken all that was sent: when it has, or when the connection is over. */
+  async flushed(): Promise<boolean> {
+    this.#flush();
+    while (this.#unwritten > 0 && !this.#closed) {
+      await new Promise<void>((resolve) => void this.#onWritten.push(resolve));
+    }
+    return this.#unwritten === 0;
+  }
+
   /** Keep the agreed beat from now on. */
   startHeart(agreed: HeartBeat): void {
     this.#lastReceived = performance.now();
@@ -132,6 +150,7 @@ export class Wire {
   #enqueue(bytes: Buffer): void {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
+    this.#unwritten += bytes.length;
     if (this.#waitingBytes >= JOIN) this.#flush();
     else if (!this.#flushing) {
       this.#flushing = true;
@@ -147,7 +166,15 @@ export class Wire {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#lastSent = performance.now();
-    if (bytes && this.#socket.writable) this.#socket.write(bytes);
+    if (!bytes || !this.#socket.writable) return;
+    this.#socket.write(bytes, (error) => {
+      if (!error) this.#unwritten -= bytes.length;
+      this.#wakeWriters();
+    });
+  }
+
+  #wakeWriters(): void {
+    for (const wake of this.#onWritten.splice(0)) wake();
   }
 
   #receive(chunk: Buffer): void {
@@ -162,6 +189,7 @@ export class Wire {
   #close(): void {
     this.#closed = true;
     this.#heart?.stop();
+    this.#wakeWriters();
     this.#handlers.onClosed(this.#error ?? (this.#ended ? undefined : closedError("it was closed")));
   }
 }

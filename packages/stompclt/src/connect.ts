@@ -65,6 +65,7 @@ export async function connect(
     // Read anew each time: certificates are renewed while agents run.
     ...(options.x509 && { tls: readTls(options.x509) }),
     timeoutMs: options.timeoutConnect * 1000,
+    answerMs: options.timeoutBroker * 1000,
     ...handlers,
     signal,
   };

@@ -7,11 +7,11 @@ import { backOffOf, checkBroker, connect } from "./connect.js";
 interface Pending {
   readonly frame: Frame;
   readonly settle: Settle;
-  /** How often the broker has ended the connection by refusing it, when it was under way alone. */
+  /** How often the broker has refused it: by its receipt, or by ending the connection when it was under way alone. */
   refusals: number;
 }
 
-/** So often a message is sent that alone makes the broker end the connection. */
+/** So often a message is sent that the broker refuses. */
 const MOST_REFUSALS = 3;
 
 /**
@@ -23,6 +23,7 @@ export class StompSink implements Sink {
   readonly name: string;
   readonly #options: BrokerOptions;
   readonly #link: Link<StompConnection>;
+  readonly #mayRetry: boolean;
   readonly #pending = new Set<Pending>();
   /** Resolves when what was left is sent again and there is room for more. */
   #ready = Promise.resolve();
@@ -35,11 +36,13 @@ export class StompSink implements Sink {
     this.#options = options;
     this.name = `broker ${options.uri}`;
     const brokers = checkBroker(options);
+    const backOff = backOffOf(brokers, options);
+    this.#mayRetry = backOff !== undefined;
     this.#link = new Link({
       name: this.name,
       connect: (lost, signal) =>
         connect(brokers, options, { onClosed: (error) => error && lost(error) }, signal),
-      backOff: backOffOf(brokers, options),
+      backOff,
       log: options.log,
       onAway: options.onAway,
       onUp: (connection) => this.#resend(connection),
@@ -63,11 +66,19 @@ export class StompSink implements Sink {
   }
 
   async stop(): Promise<void> {
-    const { timeoutDisconnect, log } = this.#options;
+    const { timeoutFlush, timeoutDisconnect, log } = this.#options;
     const { connection, failure } = this.#link;
     this.#link.stop();
     this.#settleAll(failure ?? new BrokerError("BROKER_CLOSED", "Stopped before the broker was there again"));
     if (failure) throw failure;
+    if (connection && !(await connection.flushed(timeoutFlush * 1000))) {
+      connection.destroy();
+      // Nobody will tell of what was only handed to the network.
+      throw new BrokerError(
+        "BROKER_TIMEOUT",
+        `${this.name} did not take all that was sent within ${timeoutFlush} s`,
+      );
+    }
     if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
       log.warn(`${this.name} did not confirm the end of the connection`);
     }
@@ -83,7 +94,12 @@ export class StompSink implements Sink {
     const hasRoom = connection.request(pending.frame, (error) => {
       // What the end of the connection leaves open stays pending, to be sent again or settled with the rest.
       if (error && connection.isOver) return;
-      this.#settle(pending, error);
+      if (!error || !this.#mayRetry) this.#settle(pending, error);
+      else if (!this.#isRefused(pending, error)) {
+        // What is refused now may be taken later. STOMP has the broker close after an ERROR: not all do.
+        connection.destroy(new BrokerError("BROKER_CLOSED", error.message, { cause: error }));
+        return;
+      }
       if (this.#isWary) this.#resend(connection);
     });
     this.#pending.add(pending);
@@ -108,10 +124,15 @@ export class StompSink implements Sink {
     }
     if (!(error instanceof BrokerError) || error.code !== "BROKER_REJECTED") return;
     const [first] = this.#pending;
-    if (this.#isWary && first && ++first.refusals >= MOST_REFUSALS) {
-      this.#settle(first, new MessageError("MESSAGE_NOT_SENDABLE", error.message));
-    }
+    if (this.#isWary && first) this.#isRefused(first, error);
     this.#isWary = this.#pending.size > 0;
+  }
+
+  /** Once more. True: that was the last time, and it is settled. */
+  #isRefused(pending: Pending, { message }: Error): boolean {
+    if (++pending.refusals < MOST_REFUSALS) return false;
+    this.#settle(pending, new MessageError("MESSAGE_NOT_SENDABLE", message));
+    return true;
   }
 
   #resend(connection: StompConnection): void {

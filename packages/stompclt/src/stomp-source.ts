@@ -142,7 +142,7 @@ export class StompSource implements Source {
     subscription: Readonly<Header>,
     index: number,
   ): Promise<void> {
-    const { reliable, prefetch, type, log, timeoutConnect } = this.#options;
+    const { reliable, prefetch, type, log } = this.#options;
     const broker = type ?? guessBrokerType(connection.headers);
     log.debug(`${this.name} is ${broker ?? "not known"}, STOMP ${connection.version}`);
     const headers: Header = {
@@ -157,7 +157,7 @@ export class StompSource implements Source {
       }
       headers[header] ??= String(prefetch);
     }
-    await connection.confirm({ command: "SUBSCRIBE", headers, body: "" }, timeoutConnect * 1000);
+    await connection.confirm({ command: "SUBSCRIBE", headers, body: "" });
   }
 
   #arrive(frame: ReceivedFrame, connection: StompConnection): void {

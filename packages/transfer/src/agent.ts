@@ -44,6 +44,10 @@ export interface BrokerOptions {
   readonly mayReconnect: boolean;
   /** Seconds. */
   readonly timeoutConnect: number;
+  /** How long the broker may take to confirm what it is asked for, seconds. */
+  readonly timeoutBroker: number;
+  /** How long the network may take at the end to take what was sent, seconds. */
+  readonly timeoutFlush: number;
   /** Seconds. */
   readonly timeoutDisconnect: number;
   readonly log: Logger;
@@ -103,7 +107,8 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
 }
 
 /** How long an agent may take to stop: all that it waits for then, and some more. */
-const quitSeconds = (values: Values) => values["timeout-linger"] + values["timeout-disconnect"] + 10;
+const quitSeconds = (values: Values) =>
+  values["timeout-linger"] + values["timeout-flush"] + values["timeout-disconnect"] + 10;
 
 /** Open both sides. @throws ConfigError or what a queue throws */
 function prepare(values: Values, surroundings: Surroundings, service: Service): Work {
@@ -238,6 +243,8 @@ function brokerSide(
     backOff: (values.reconnect ?? !endsByItself(values)) ? defaultBackOff : undefined,
     mayReconnect: values.reconnect !== false,
     timeoutConnect: values["timeout-connect"],
+    timeoutBroker: values["timeout-broker"],
+    timeoutFlush: values["timeout-flush"],
     timeoutDisconnect: values["timeout-disconnect"],
     log,
     onAway,

@@ -83,6 +83,20 @@ export const agentOptions = [
     help: "most time to connect and log in",
   },
   {
+    name: "timeout-broker",
+    type: "number",
+    value: "SECONDS",
+    default: 60,
+    help: "most time for a broker to confirm what is asked of it; then the connection is made anew",
+  },
+  {
+    name: "timeout-flush",
+    type: "number",
+    value: "SECONDS",
+    default: 60,
+    help: "when stopping, most time for the network to take what was sent",
+  },
+  {
     name: "timeout-disconnect",
     type: "number",
     value: "SECONDS",

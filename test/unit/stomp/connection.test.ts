@@ -153,9 +153,9 @@ describe("connecting", () => {
     const gone = new Promise<void>((resolve) => (left = resolve));
     const { uri } = await serve(async (peer) => {
       await peer.take("CONNECT");
-      vi.advanceTimersByTime(1499);
+      vi.advanceTimersByTime(1400);
       await turn();
-      vi.advanceTimersByTime(1);
+      vi.advanceTimersByTime(200);
       await peer.left();
       left();
     });
@@ -176,13 +176,13 @@ describe("connecting", () => {
   });
 
   test("waits for ever if that is asked for", async () => {
-    const setTimeout = vi.spyOn(globalThis, "setTimeout");
     const { uri } = await serve(async (peer) => {
-      await peer.login();
+      await peer.take("CONNECT");
+      // What is longer than 24 days, Node takes for one millisecond.
+      expect(vi.getTimerCount()).toBe(0);
+      peer.send(connected());
     });
     (await open(uri, { timeoutMs: Infinity })).destroy();
-    // What is longer, Node takes for one millisecond.
-    expect(setTimeout.mock.calls.map(([, ms]) => ms)).toStrictEqual([2 ** 31 - 1]);
   });
 
   test.each<[string, (peer: Peer) => void]>([
@@ -387,7 +387,7 @@ describe("requests", () => {
   });
 
   test("that the broker refuses by receipt-id fail alone", async () => {
-    const { connection } = await connect(async (peer) => {
+    const { connection, ended } = await connect(async (peer) => {
       await peer.take("SEND");
       const { headers } = await peer.take("SEND");
       peer.send(
@@ -402,6 +402,9 @@ describe("requests", () => {
     expect(message).toBe("The broker refuses: no such queue a trace");
     await connection.confirm(send("3"));
     expect(first).toBe("waiting");
+    connection.destroy();
+    await ended;
+    expect(first).toMatchObject({ code: "BROKER_CLOSED" });
   });
 
   test.each([
@@ -484,6 +487,57 @@ describe("requests", () => {
     expect(await late).toMatchObject({ code: "BROKER_TIMEOUT", message: "No receipt for SEND within 2 s" });
     answer();
     await connection.confirm(send());
+  });
+
+  test("that are not confirmed in time end the connection, and fail with it", async () => {
+    const { connection, ended } = await connect(
+      async (peer) => {
+        await peer.take("SEND");
+        const { headers } = await peer.take("SEND");
+        peer.send(receipt(headers.receipt));
+        await peer.left();
+      },
+      { answerMs: 8000 },
+    );
+    const first = failure(connection.confirm(send("1")));
+    await connection.confirm(send("2"));
+    vi.advanceTimersByTime(7999);
+    await turn();
+    expect(connection.isOver).toBe(false);
+    vi.advanceTimersByTime(1);
+    const error = await first;
+    expect(error).toMatchObject({ code: "BROKER_TIMEOUT", message: "No receipt for SEND within 8 s" });
+    expect(await ended).toBe(error);
+  });
+
+  test("may take longer in all, as long as one after the other is confirmed", async () => {
+    const ids: string[] = [];
+    let peer: Peer | undefined;
+    const { connection, ended } = await connect(
+      async (client) => {
+        peer = client;
+        for await (const { headers } of client.frames()) ids.push(headers.receipt ?? "");
+      },
+      { answerMs: 8000 },
+    );
+    const outcomes: unknown[] = [];
+    for (let count = 0; count < 5; count++) {
+      connection.request(send(), (error) => outcomes.push(error?.message ?? "confirmed"));
+    }
+    while (ids.length < 5) await turn();
+    for (let count = 0; count < 4; count++) {
+      vi.advanceTimersByTime(7000);
+      peer?.send(receipt(ids[count]));
+      while (outcomes.length <= count) await turn();
+    }
+    // The last one is the oldest only since then.
+    vi.advanceTimersByTime(7000);
+    await turn();
+    await turn();
+    expect(connection.isOver).toBe(false);
+    vi.advanceTimersByTime(2000);
+    expect(await ended).toMatchObject({ code: "BROKER_TIMEOUT" });
+    expect(outcomes).toStrictEqual([...Array<string>(4).fill("confirmed"), "No receipt for SEND within 8 s"]);
   });
 
   test("after the end fail at once", async () => {
@@ -654,6 +708,63 @@ describe("flow", () => {
   });
 });
 
+describe("what was sent", () => {
+  const large = send("x".repeat(256 * 1024));
+
+  /** A connection to a broker that does not read, with more sent than the network takes. */
+  async function congested(options: Partial<ConnectionOptions> = {}) {
+    let stuck: Peer | undefined;
+    const ends = await connect((peer) => {
+      peer.socket.pause();
+      stuck = peer;
+    }, options);
+    for (let refused = 0; refused < 3;) {
+      while (ends.connection.send(large));
+      for (let turns = 0; turns < 5; turns++) await turn();
+      refused = ends.connection.send(large) ? 0 : refused + 1;
+    }
+    return { ...ends, stuck: stuck! };
+  }
+
+  test("and is not taken by the network for long ends the connection while somebody waits for room", async () => {
+    const { connection, ended } = await congested({ answerMs: 8000 });
+    const draining = connection.drained();
+    vi.advanceTimersByTime(7000);
+    await turn();
+    expect(connection.isOver).toBe(false);
+    vi.advanceTimersByTime(1000);
+    await draining;
+    expect(await ended).toMatchObject({
+      code: "BROKER_TIMEOUT",
+      message: "The broker takes nothing for 8 s",
+    });
+  });
+
+  test("is flushed when the network has it, and not before", async () => {
+    const { connection, stuck } = await congested();
+    const flushed = connection.flushed(60_000);
+    let isFlushed: boolean | undefined;
+    void flushed.then((value) => (isFlushed = value));
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(isFlushed).toBeUndefined();
+    stuck.socket.resume();
+    expect(await flushed).toBe(true);
+    expect(await connection.flushed(60_000)).toBe(true);
+  });
+
+  test("is not flushed after its time, or by the end of the connection", async () => {
+    const { connection, ended, stuck } = await congested();
+    const late = connection.flushed(8000);
+    vi.advanceTimersByTime(8000);
+    expect(await late).toBe(false);
+    const cut = connection.flushed(8000);
+    stuck.socket.resetAndDestroy();
+    expect(await cut).toBe(false);
+    await ended;
+    expect(await connection.flushed(8000)).toBe(false);
+  });
+});
+
 describe("a process that is held up", () => {
   const limit = 4 * 50;
 
@@ -686,6 +797,31 @@ describe("a process that is held up", () => {
     }
     expect(ends).toStrictEqual([]);
     connection.destroy();
+  });
+
+  test.each([
+    ["receipts", (connection: StompConnection) => connection.confirm(send())],
+    ["a receipt", (connection: StompConnection) => connection.confirm(send(), limit)],
+  ])("longer than the broker may take for %s waits for the answer", async (_, confirm) => {
+    const { uri } = await serve(async (peer) => {
+      await peer.login();
+      await confirmAll(peer);
+    });
+    const connection = await open(uri, { answerMs: limit });
+    for (let round = 0; round < 3; round++) {
+      const confirmed = confirm(connection);
+      // Before the frame has even left.
+      hold(limit + 100);
+      await confirmed;
+    }
+    connection.destroy();
+  });
+
+  test("longer than connecting may take connects all the same", async () => {
+    const { uri } = await serve(async (peer) => void (await peer.login()));
+    const opening = open(uri, { timeoutMs: limit });
+    hold(limit + 100);
+    (await opening).destroy();
   });
 
   test("loses it with BROKER_TIMEOUT if they did not", async () => {

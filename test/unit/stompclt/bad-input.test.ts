@@ -137,6 +137,12 @@ describe("options", () => {
       [...queueOnly, "--outgoing-queue", "path=DIR/b", "--window", "-1"],
       'Expected --window to be an integer >= 0, got "-1"',
     ],
+    ...["broker", "connect", "disconnect", "flush", "inactivity", "linger", "status", "client", "server"].map(
+      (name): [string[], string] => [
+        [...queueOnly, "--outgoing-queue", "path=DIR/b", `--timeout-${name}`, "-0.5"],
+        `Expected --timeout-${name} to be a number >= 0, got "-0.5"`,
+      ],
+    ),
     [[...queueOnly, "--outgoing-queue", "type=DQS"], "Expected --outgoing-queue to have path=DIRECTORY"],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b granularity=x"],

@@ -20,7 +20,8 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
   let count = 0;
   server = await startStompServer(async (peer) => {
     const script = scripts[Math.min(count++, scripts.length - 1)]!;
-    await peer.login();
+    // Only the first promises heart-beats: nobody here sends any.
+    await peer.login({ "heart-beat": count === 1 ? "20,0" : "0,0" });
     await script(peer);
   });
   return {
@@ -34,6 +35,8 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
     x509: undefined,
     backOff: { ...defaultBackOff, initialMs: 1, maxMs: 20 },
     timeoutConnect: 10,
+    timeoutBroker: 10,
+    timeoutFlush: 10,
     timeoutDisconnect: 0.2,
     log: createLogger("test", 0, () => undefined),
   };
@@ -126,6 +129,56 @@ describe("a reliable sink", () => {
     expect([...new Set(bodies)].sort()).toEqual(["1", "2", "3", "4"]);
   });
 
+  test("sends again what the broker refuses by name, three times, and the others with it", async () => {
+    const bodies: string[] = [];
+    const options = await brokerOf(async (peer) => {
+      for await (const { command, headers, body } of peer.frames()) {
+        if (command === "SEND") bodies.push(body);
+        const id = headers.receipt ?? "";
+        peer.send(body === "poison" ? frame("ERROR", { message: "no", "receipt-id": id }) : receipt(id));
+      }
+    });
+    expect(await send(options, ["1", "poison", "2"])).toEqual([undefined, "MESSAGE_NOT_SENDABLE", undefined]);
+    expect(bodies.filter((body) => body === "poison")).toHaveLength(3);
+    expect(server?.clients).toBe(3);
+  });
+
+  test("sends again on a new connection what was not confirmed in time", async () => {
+    const bodies: string[] = [];
+    const options = await brokerOf(async (peer) => {
+      for await (const { headers, body } of peer.frames())
+        if (body === "1") peer.send(receipt(headers.receipt));
+    }, confirmAll(bodies));
+    expect(await send({ ...options, timeoutBroker: 0.2 }, ["1", "2", "3"])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(bodies).toEqual(["2", "3"]);
+  });
+
+  test("takes a receipt that comes twice, or of nothing it knows, for nothing", async () => {
+    const bodies: string[] = [];
+    const options = await brokerOf(async (peer) => {
+      for await (const { command, headers, body } of peer.frames()) {
+        if (command === "SEND") bodies.push(body);
+        peer.send(receipt("unknown") + receipt(headers.receipt) + receipt(headers.receipt));
+      }
+    });
+    expect(await send(options, ["1", "2", "3"])).toEqual([undefined, undefined, undefined]);
+    expect(bodies).toEqual(["1", "2", "3"]);
+    expect(server?.clients).toBe(1);
+  });
+
+  test("finds a half-open connection by its heart-beat, and sends again", async () => {
+    const bodies: string[] = [];
+    // The first takes everything and never says a word again.
+    const options = await brokerOf(async (peer) => peer.left(), confirmAll(bodies));
+    const heartBeat = { client: 0, server: 0.02 };
+    expect(await send({ ...options, heartBeat }, ["1", "2"])).toEqual([undefined, undefined]);
+    expect(bodies).toEqual(["1", "2"]);
+  });
+
   test("without a back-off fails all that is not confirmed, and stays failed", async () => {
     const options = await brokerOf(async (peer) => {
       await peer.take("SEND");
@@ -152,6 +205,18 @@ describe("a reliable sink", () => {
     await sink.stop();
     expect(await outcome).toMatchObject({ code: "BROKER_CLOSED" });
   });
+});
+
+test("a sink that is not reliable and cannot get rid of what it was given says so at its end", async () => {
+  const options = await brokerOf(async (peer) => {
+    peer.socket.pause();
+    await peer.left();
+  });
+  const sink = new StompSink({ ...options, reliable: false, timeoutFlush: 0.2 });
+  await sink.start(never);
+  const large = new Message({ header: { destination: "/queue/a" }, body: "x".repeat(64 * 1024 * 1024) });
+  void sink.send(large, () => undefined);
+  await expect(sink.stop()).rejects.toThrow(/did not take all that was sent within 0.2 s$/);
 });
 
 test("a sink that is not reliable holds back what it has while the broker is away", async () => {
