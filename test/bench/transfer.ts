@@ -80,6 +80,8 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     uri: broker.uri,
     credential: { scheme: "plain", name: broker.user, pass: broker.password },
     connect: {},
+    sockopts: {},
+    stompDebug: undefined,
     type: undefined,
     reliable: window > 0,
     heartBeat: undefined,
@@ -100,7 +102,7 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     receive: async () => {
       const subscriptions = [{ destination }];
       const prefetch = window > 0 ? window : undefined;
-      const source = new StompSource({ ...options, subscriptions, prefetch });
+      const source = new StompSource({ ...options, subscriptions, unsubscriptions: undefined, prefetch });
       await new Transfer(source, new QueueSink(target, log), log, { window, count: size }).run(signal);
     },
   });

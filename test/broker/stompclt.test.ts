@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
+import { parseUri, StompConnection } from "@spoolwire/stomp";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { onEachBroker } from "../helpers/each-broker.js";
@@ -128,6 +129,63 @@ onEachBroker((broker) => {
     expect(take(b)).toHaveLength(10);
   });
 
+  test("keeps a durable topic's subscription until it unsubscribes", { timeout }, async ({ skip }) => {
+    const { name } = broker();
+    if (name === "embedded") skip("its topics are never durable");
+    destination = destination.replace("/queue/", "/topic/");
+    const who = destination.replace("/topic/", "");
+    const durable =
+      name === "rabbitmq"
+        ? `durable=true auto-delete=false x-queue-name=${who}`
+        : `activemq.subscriptionName=${who}`;
+    const receive = (...more: string[]) =>
+      run(
+        "stompclt",
+        receiver(
+          "--reliable",
+          ...more,
+          "--incoming-broker-connect",
+          name === "activemq" ? `client-id=${who}` : "",
+        ).map((word) => (word === `destination=${destination}` ? `${word} ${durable}` : word)),
+      );
+    expect(await receive("--duration", "0.1")).toMatchObject(ok);
+    fill(3);
+    expect(await run("stompclt", sender("--reliable"))).toMatchObject(ok);
+    expect(await receive("--count", "3")).toMatchObject(ok);
+    expect(take(b).map(({ body }) => String(body))).toEqual(["0", "1", "2"]);
+
+    expect(await receive("--duration", "0.1", "--unsubscribe", durable)).toMatchObject(ok);
+    fill(3);
+    expect(await run("stompclt", sender("--reliable"))).toMatchObject(ok);
+    expect(await receive("--timeout-inactivity", "1", "--unsubscribe", durable)).toMatchObject(ok);
+    expect(b.count()).toBe(0);
+  });
+
+  test("brings a reply to the temporary queue of who has asked", { timeout }, async ({ skip }) => {
+    const { name, uri, user, password } = broker();
+    if (name === "embedded") skip("it has no temporary queues");
+    const replies: string[] = [];
+    const asker = await StompConnection.open({
+      uri: parseUri(uri),
+      login: user,
+      passcode: password,
+      onMessage: ({ body }) => replies.push(body.toString()),
+    });
+    const mine = "/temp-queue/mine";
+    if (name === "activemq") {
+      await asker.confirm({ command: "SUBSCRIBE", headers: { id: "1", destination: mine }, body: "" });
+    }
+    await asker.confirm({ command: "SEND", headers: { destination, "reply-to": mine }, body: "question" });
+    expect(await run("stompclt", receiver("--reliable", "--count", "1"))).toMatchObject(ok);
+    const [question] = take(b);
+    a.addMessage(
+      new Message({ header: { destination: question?.header["reply-to"] ?? "" }, body: "answer" }),
+    );
+    expect(await run("stompclt", sender("--reliable"))).toMatchObject(ok);
+    await expect.poll(() => replies).toEqual(["answer"]);
+    await asker.close();
+  });
+
   test("leaves with the broker what it has not confirmed", { timeout }, async () => {
     fill(10);
     await run("stompclt", sender());
@@ -183,6 +241,26 @@ onEachBroker((broker) => {
       expect(a.lock(bad)).toBe(true);
     },
   );
+
+  test("traces what is said, but for the password, on a socket that is set up", { timeout }, async () => {
+    fill(1);
+    const details = [
+      "--outgoing-broker-stomp-debug",
+      "all",
+      "--outgoing-broker-sockopts",
+      "keepidle=10 family=4",
+    ];
+    const { status, stderr } = await run("stompclt", sender("--reliable", "--debug", ...details));
+    expect(status, stderr).toBe(0);
+    expect(stderr).not.toContain(broker().password);
+    for (const [command, text] of [
+      ["CONNECT", '"passcode":"…"'],
+      ["SEND", 'with 1 bytes "0"'],
+    ]) {
+      expect(stderr).toMatch(new RegExp(`# stomp://127.0.0.1:\\d+: sent ${command} {.*${text}`));
+    }
+    expect(stderr).toMatch(/: received RECEIPT /);
+  });
 
   test("a wrong password is refused in one line, and every message stays", { timeout }, async () => {
     fill(3);

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { BrokerError, type Header } from "@spoolwire/message";
-import type { Frame, ReceivedFrame } from "@spoolwire/stomp";
+import { setUp, type Frame, type ReceivedFrame } from "@spoolwire/stomp";
 import type { Destinations } from "./destinations.js";
 import { Refusal, toldToClient } from "./errors.js";
 import { logIn } from "./login.js";
@@ -56,7 +56,7 @@ export class Connection implements Task, Outlet {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, common: Common) {
-    this.#socket = socket;
+    this.#socket = setUp(socket);
     this.#common = common;
     this.gone = new Promise((resolve) => (this.#setGone = resolve));
     this.#name = `${socket.remoteAddress}:${socket.remotePort}`;

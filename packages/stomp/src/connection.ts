@@ -1,31 +1,17 @@
-import net from "node:net";
-import tls from "node:tls";
+import type net from "node:net";
 import { BrokerError, MessageError, type Header } from "@spoolwire/message";
 import { protocolError, quote } from "./errors.js";
 import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 import { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
 import type { FrameLimits } from "./parser.js";
 import { Receipts, type Confirmed } from "./receipts.js";
+import { connectSocket, type Way } from "./socket.js";
+import type { Trace } from "./trace.js";
 import { formatUri, type BrokerUri } from "./uri.js";
 import { deadline, watch } from "./watch.js";
 import { Wire } from "./wire.js";
 
-/** What TLS needs besides what the system has: certificates and keys as PEM text. */
-export interface TlsOptions {
-  /** Whom to trust to vouch for the broker (default: whom Node trusts). */
-  readonly ca?: readonly string[];
-  /** Our own certificate, and its key. */
-  readonly cert?: string;
-  readonly key?: string;
-  readonly passphrase?: string;
-}
-
-export interface ConnectionOptions {
-  readonly uri: BrokerUri;
-  /** Connect to this address instead of looking up the URI's host. */
-  readonly address?: string;
-  /** For ssl:// and stomp+ssl://. The broker's certificate must be valid for the URI's host. */
-  readonly tls?: TlsOptions;
+export interface ConnectionOptions extends Way {
   readonly login?: string;
   readonly passcode?: string;
   /** More headers for CONNECT, such as `host` or `client-id`; `accept-version` narrows the versions. */
@@ -40,6 +26,8 @@ export interface ConnectionOptions {
    */
   readonly answerMs?: number;
   readonly limits?: FrameLimits;
+  /** Told of all that happens. */
+  readonly trace?: Trace;
   /** A MESSAGE came. */
   readonly onMessage?: (frame: ReceivedFrame) => void;
   /** The connection is over: called exactly once, with an error unless `close` or `destroy` was called before. */
@@ -101,6 +89,8 @@ export class StompConnection {
   /** @throws BrokerError BROKER_CLOSED if the broker closed without an answer */
   static async #attempt(options: ConnectionOptions, until: number): Promise<StompConnection> {
     const { timeoutMs = ANSWER_MS, signal } = options;
+    const { uri, address = uri.host, trace } = options;
+    trace?.tell("connection", `connecting to ${formatUri(uri)} at ${address}`);
     const socket = connectSocket(options);
     return await new Promise<StompConnection>((resolve, reject) => {
       const done = (error?: Error) => {
@@ -133,6 +123,7 @@ export class StompConnection {
       socket,
       { onFrame: (frame) => this.#receive(frame), onClosed: (error) => this.#close(error) },
       options.limits,
+      options.trace,
     );
     this.#receipts = new Receipts(options.answerMs ?? ANSWER_MS, (error) => this.destroy(error));
     this.#over = new Promise((resolve) => (this.#end = resolve));
@@ -149,6 +140,7 @@ export class StompConnection {
 
   /** Send a frame. False: the sender should await `drained` before the next. */
   send(frame: Frame): boolean {
+    this.#options.trace?.tell("api", `${frame.command} without receipt`);
     return this.#wire.send(frame);
   }
 
@@ -208,10 +200,12 @@ export class StompConnection {
 
   /** Stop reading; no MESSAGE comes after those that are here already. */
   pause(): void {
+    this.#options.trace?.tell("api", "pause");
     this.#wire.pause();
   }
 
   resume(): void {
+    this.#options.trace?.tell("api", "resume");
     this.#wire.resume();
   }
 
@@ -221,6 +215,7 @@ export class StompConnection {
    * confirmed by then fail. May be called twice, with the same promise.
    */
   close(timeoutMs = 60_000): Promise<boolean> {
+    this.#options.trace?.tell("api", "close");
     return (this.#closing ??= this.#sayGoodbye(timeoutMs));
   }
 
@@ -230,6 +225,7 @@ export class StompConnection {
   }
 
   #request(receipt: string, frame: Frame, confirmed: Confirmed): boolean {
+    this.#options.trace?.tell("api", `${frame.command} with receipt ${receipt}`);
     if (this.#closed) {
       confirmed(new BrokerError("BROKER_CLOSED", "The connection has ended"));
       return true;
@@ -281,6 +277,7 @@ export class StompConnection {
         this.#options.onMessage?.(frame);
         break;
       case "RECEIPT":
+        this.#options.trace?.tell("api", `receipt ${quote(frame.headers["receipt-id"] ?? "without an id")}`);
         this.#receipts.settle(frame.headers["receipt-id"]);
         break;
       case "ERROR":
@@ -302,7 +299,13 @@ export class StompConnection {
     this.#wire.version = version;
     this.headers = frame.headers;
     const { heartBeat = noHeartBeat } = this.#options;
-    this.#wire.startHeart(negotiate(heartBeat, parseHeartBeat(frame.headers["heart-beat"])));
+    const agreed = negotiate(heartBeat, parseHeartBeat(frame.headers["heart-beat"]));
+    this.#wire.startHeart(agreed);
+    const { server = "unknown" } = frame.headers;
+    this.#options.trace?.tell(
+      "connection",
+      `connected to ${quote(server)} with STOMP ${version}, heart-beats ${formatHeartBeat(agreed)}`,
+    );
     this.#connected?.();
     this.#connected = undefined;
   }
@@ -327,26 +330,12 @@ export class StompConnection {
   #close(error?: Error): void {
     this.#closed = true;
     const why = error ?? new BrokerError("BROKER_CLOSED", "The connection was closed");
+    this.#options.trace?.tell("connection", why.message);
     this.#connected?.(why);
     this.#receipts.fail(why);
     if (!this.#connected) this.#options.onClosed?.(this.#closing ? undefined : error);
     this.#end();
   }
-}
-
-function connectSocket({ uri, address = uri.host, tls: secure = {} }: ConnectionOptions): net.Socket {
-  const where = { host: address, port: uri.port };
-  if (uri.scheme !== "ssl" && uri.scheme !== "stomp+ssl") return net.connect(where);
-  const { ca, ...own } = secure;
-  return tls.connect({
-    ...where,
-    ...own,
-    ...(ca && { ca: [...ca] }),
-    // What is written before the broker's certificate is checked waits until then.
-    ...(net.isIP(uri.host) === 0 && { servername: uri.host }),
-    // The name that was asked for, and not the address that was found.
-    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(uri.host, certificate),
-  });
 }
 
 /** What a failed attempt means, naming the broker. */

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { BrokerError } from "@spoolwire/message";
 import { encodeFrame, type Frame, type ReceivedFrame, type Version } from "./frame.js";
+import type { Trace } from "./trace.js";
 import { Heart, type HeartBeat } from "./heartbeat.js";
 import { FrameParser, type FrameLimits } from "./parser.js";
 
@@ -9,9 +10,6 @@ const JOIN = 64 * 1024;
 
 /** Above so many bytes not yet taken by the network, a sender should wait. */
 const HIGH_WATER = 1024 * 1024;
-
-/** How long a connection may be silent before the network is asked whether it is still there, milliseconds. */
-const KEEP_ALIVE_MS = 60_000;
 
 export interface WireHandlers {
   /** A frame came. What it throws ends the connection with that error. */
@@ -25,6 +23,7 @@ export class Wire {
   readonly #socket: Socket;
   readonly #handlers: WireHandlers;
   readonly #parser: FrameParser;
+  readonly #trace: Trace | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #flushing = false;
@@ -40,15 +39,16 @@ export class Wire {
   #lastSent = performance.now();
   #lastReceived = performance.now();
 
-  constructor(socket: Socket, handlers: WireHandlers, limits?: FrameLimits) {
+  /** @param socket one that is set up */
+  constructor(socket: Socket, handlers: WireHandlers, limits?: FrameLimits, trace?: Trace) {
     this.#socket = socket;
+    this.#trace = trace;
     this.#handlers = handlers;
     this.#parser = new FrameParser((frame) => {
-      if (!socket.destroyed) handlers.onFrame(frame);
+      if (socket.destroyed) return;
+      trace?.frame("received", frame);
+      handlers.onFrame(frame);
     }, limits);
-    socket.setNoDelay(true);
-    // A host that vanished is found in the end, if there are no heart-beats either.
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => {
       if (!this.#ended) this.#error ??= closedError(error.message, error);
@@ -80,7 +80,9 @@ export class Wire {
    * @throws BrokerError BROKER_PROTOCOL if the frame cannot be said in the agreed version
    */
   send(frame: Frame): boolean {
-    this.#enqueue(encodeFrame(frame, this.version));
+    const bytes = encodeFrame(frame, this.version);
+    this.#trace?.frame("sent", frame);
+    this.#enqueue(bytes);
     return this.backlog < HIGH_WATER;
   }
 
@@ -167,6 +169,7 @@ export class Wire {
     this.#waitingBytes = 0;
     this.#lastSent = performance.now();
     if (!bytes || !this.#socket.writable) return;
+    this.#trace?.tell("io", `sent ${bytes.length} bytes`);
     this.#socket.write(bytes, (error) => {
       if (!error) this.#unwritten -= bytes.length;
       this.#wakeWriters();
@@ -179,6 +182,7 @@ export class Wire {
 
   #receive(chunk: Buffer): void {
     this.#lastReceived = performance.now();
+    this.#trace?.tell("io", `received ${chunk.length} bytes`);
     try {
       this.#parser.push(chunk);
     } catch (error) {

@@ -7,23 +7,37 @@ import { ConfigError, type X509 } from "@spoolwire/program";
 import {
   parseBrokers,
   StompConnection,
+  Trace,
   type BrokerList,
   type BrokerUri,
   type ConnectionOptions,
+  type SocketOptions,
   type TlsOptions,
+  type TraceTopic,
 } from "@spoolwire/stomp";
 import type { BackOff, BrokerOptions } from "@spoolwire/transfer";
 import { brokerTypes } from "./broker-type.js";
+import { readSocketOptions, readTraceTopics } from "./details.js";
+
+/** The brokers of one side, and how to talk to each. */
+export interface BrokerPlan extends BrokerList {
+  readonly socket: SocketOptions;
+  readonly trace: readonly TraceTopic[];
+}
 
 /** Check what can be checked before there is a connection. @throws ConfigError */
-export function checkBroker({ uri, type }: BrokerOptions): BrokerList {
+export function checkBroker(options: BrokerOptions): BrokerPlan {
+  const { uri, type, sockopts, stompDebug } = options;
   if (type !== undefined && type !== "UNKNOWN" && !brokerTypes.includes(type)) {
     throw new ConfigError(
       `Expected the broker type to be ${brokerTypes.join(", ")} or UNKNOWN, got "${type}"`,
     );
   }
+  const socket = readSocketOptions(sockopts);
+  const trace = readTraceTopics(stompDebug);
   try {
-    return parseBrokers(uri.startsWith("file:") ? readList(uri.slice("file:".length)) : uri);
+    const list = parseBrokers(uri.startsWith("file:") ? readList(uri.slice("file:".length)) : uri);
+    return { ...list, socket, trace };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new ConfigError(error.message, { cause: error });
@@ -50,15 +64,20 @@ type Handlers = Required<Pick<ConnectionOptions, "onClosed">> & Pick<ConnectionO
  * @throws BrokerError of the last that was tried; a file's own error if a certificate cannot be read
  */
 export async function connect(
-  { brokers, randomize }: BrokerList,
+  { brokers, randomize, socket, trace }: BrokerPlan,
   options: BrokerOptions,
   handlers: Handlers,
   signal: AbortSignal,
 ): Promise<StompConnection> {
-  const { credential, heartBeat } = options;
+  const { credential, heartBeat, log } = options;
   // What users call `version` is the header `accept-version`.
   const { version, ...headers } = options.connect;
+  const secrets = [headers.passcode ?? "", credential.scheme === "plain" ? credential.pass : ""];
   const common = {
+    socket,
+    ...(trace.length > 0 && {
+      trace: new Trace(trace, (line) => log.debug(`${options.uri}: ${line}`), secrets),
+    }),
     ...(credential.scheme === "plain" && { login: credential.name, passcode: credential.pass }),
     headers: { ...headers, ...(version !== undefined && { "accept-version": version }) },
     ...(heartBeat && { heartBeat: { sendMs: heartBeat.client * 1000, receiveMs: heartBeat.server * 1000 } }),
@@ -76,7 +95,7 @@ export async function connect(
         return await StompConnection.open({ ...common, uri, ...(address !== undefined && { address }) });
       } catch (error) {
         if (!(error instanceof BrokerError) || signal.aborted) throw error;
-        if (last) options.log.debug(error.message);
+        if (last) log.debug(error.message);
         last = error;
       }
     }

@@ -30,6 +30,7 @@ export class StompSink implements Sink {
   #isReady: () => void = () => undefined;
   /** The broker has refused something, and which is not known: the rest goes one by one, until it shows. */
   #isWary = false;
+  #hasReply = false;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
@@ -41,7 +42,15 @@ export class StompSink implements Sink {
     this.#link = new Link({
       name: this.name,
       connect: (lost, signal) =>
-        connect(brokers, options, { onClosed: (error) => error && lost(error) }, signal),
+        connect(
+          brokers,
+          options,
+          {
+            onMessage: () => this.#tellOfReply(),
+            onClosed: (error) => error && lost(error),
+          },
+          signal,
+        ),
       backOff,
       log: options.log,
       onAway: options.onAway,
@@ -104,6 +113,13 @@ export class StompSink implements Sink {
     });
     this.#pending.add(pending);
     return hasRoom;
+  }
+
+  /** RabbitMQ sends the reply to a `reply-to:/temp-queue/…` to the connection that has sent the question. */
+  #tellOfReply(): void {
+    if (this.#hasReply) return;
+    this.#hasReply = true;
+    this.#options.log.warn(`${this.name} sends messages too, as replies to a temporary queue: they are lost`);
   }
 
   #settle(pending: Pending, error?: Error): void {

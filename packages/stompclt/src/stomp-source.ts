@@ -1,15 +1,9 @@
 import type { Header } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
-import {
-  toMessage,
-  type BrokerList,
-  type Frame,
-  type ReceivedFrame,
-  type StompConnection,
-} from "@spoolwire/stomp";
+import { toMessage, type Frame, type ReceivedFrame, type StompConnection } from "@spoolwire/stomp";
 import { Link, type Arrival, type BrokerSourceOptions, type Source, type Ticket } from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
-import { backOffOf, checkBroker, connect } from "./connect.js";
+import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
 
 /** Above so many messages waiting here, reading stops until half of them are taken. */
 const MOST_WAITING = 2000;
@@ -39,6 +33,7 @@ export class StompSource implements Source {
   #taken = 0;
   #waitingBytes = 0;
   #paused = false;
+  #isStopped = false;
   #wake: () => void = () => undefined;
 
   /** @throws ConfigError */
@@ -60,6 +55,12 @@ export class StompSource implements Source {
         throw new ConfigError([
           { message: "Expected --subscribe to have destination=NAME", option: "subscribe" },
         ]);
+    }
+    const { subscriptions, unsubscriptions = [] } = options;
+    if (unsubscriptions.length > subscriptions.length) {
+      throw new ConfigError(
+        `Expected --unsubscribe no more often than --subscribe, got ${unsubscriptions.length} and ${subscriptions.length}`,
+      );
     }
   }
 
@@ -93,15 +94,17 @@ export class StompSource implements Source {
   async stop(): Promise<void> {
     const { timeoutDisconnect, log } = this.#options;
     const { connection, failure } = this.#link;
+    this.#isStopped = true;
     this.#link.stop();
     if (failure) throw failure;
+    if (connection && this.#options.unsubscriptions) await this.#unsubscribe(connection);
     if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
       log.warn(`${this.name} did not confirm the end of the connection`);
     }
   }
 
   async #connect(
-    brokers: BrokerList,
+    brokers: BrokerPlan,
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<StompConnection> {
@@ -160,7 +163,27 @@ export class StompSource implements Source {
     await connection.confirm({ command: "SUBSCRIBE", headers, body: "" });
   }
 
+  /** @throws BrokerError: what was to end, such as a durable subscription, may go on */
+  async #unsubscribe(connection: StompConnection): Promise<void> {
+    const { subscriptions, unsubscriptions } = this.#options;
+    connection.resume();
+    try {
+      for (const [index, { id = String(index), destination = "" }] of subscriptions.entries()) {
+        const plain = { command: "UNSUBSCRIBE", headers: { id, destination } as Header, body: "" };
+        const headers: Header = { ...plain.headers, ...unsubscriptions?.[index] };
+        // ActiveMQ ends a durable subscription only when nobody has it any more, and we have it.
+        if (headers["activemq.subscriptionName"] !== undefined) await connection.confirm(plain);
+        await connection.confirm({ ...plain, headers });
+      }
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
   #arrive(frame: ReceivedFrame, connection: StompConnection): void {
+    // Nobody takes it: it goes back to the broker, and must not keep us from reading what comes behind it.
+    if (this.#isStopped) return;
     this.#waiting.push({ frame, connection });
     this.#waitingBytes += frame.body.length;
     if (!this.#paused && (this.#left > MOST_WAITING || this.#waitingBytes > MOST_WAITING_BYTES)) {

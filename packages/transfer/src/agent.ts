@@ -33,6 +33,10 @@ export interface BrokerOptions {
   readonly x509: X509 | undefined;
   /** More headers or properties of the connection. */
   readonly connect: Properties;
+  /** How to set up the socket, in the words of the command line. */
+  readonly sockopts: Properties;
+  /** What of the protocol to trace to the log, in the words of the command line. */
+  readonly stompDebug: string | undefined;
   /** Which broker it is, if the user said so. */
   readonly type: string | undefined;
   readonly reliable: boolean;
@@ -58,6 +62,8 @@ export interface BrokerOptions {
 export interface BrokerSourceOptions extends BrokerOptions {
   /** At least one. */
   readonly subscriptions: readonly Properties[];
+  /** Headers to unsubscribe with at the end, in the order of the subscriptions; undefined: do not. */
+  readonly unsubscriptions: readonly Properties[] | undefined;
   /** Most messages that the broker sends ahead; undefined: as the broker likes. */
   readonly prefetch: number | undefined;
 }
@@ -189,6 +195,7 @@ function openSource(values: Values, surroundings: Surroundings): Source {
   return side.protocol.openSource({
     ...side.options,
     subscriptions: subscribe,
+    unsubscriptions: values.unsubscribe,
     prefetch: prefetch ?? (reliable && count ? Math.min(count, 100) : undefined),
   });
 }
@@ -235,6 +242,8 @@ function brokerSide(
     credential: others[0] ?? { scheme: "none" as const },
     x509: certificates[0],
     connect: values[`${side}-broker-connect`] ?? {},
+    sockopts: values[`${side}-broker-sockopts`] ?? {},
+    stompDebug: values[`${side}-broker-stomp-debug`],
     type: values[`${side}-broker-type`],
     reliable: values.reliable ?? false,
     heartBeat: values["heart-beat"]

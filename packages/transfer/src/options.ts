@@ -13,6 +13,9 @@ const auth =
   "how to log in: none, `plain name=N pass=P`, `x509 cert=F key=F ca=F`, or file=PATH that holds one of them";
 const connect = "more headers for the connection, such as host=VHOST";
 const type = "which broker it is, if it cannot be guessed: ActiveMQ, Apollo, Artemis, RabbitMQ, Spoolwire";
+const sockopts = "how to set up the socket: keepalive, keepidle, nodelay, localaddr, family";
+const stompDebug =
+  "trace to the log, with --debug: connection, api, command, header, body, io, or all; several with commas";
 const queue =
   "path=DIRECTORY, type=DQS or DQN, and the queue's own options (durability, maxlock, maxtemp, umask; " +
   "DQS: granularity; DQN: maxelts, nlink)";
@@ -22,11 +25,15 @@ export const agentOptions = [
   { name: "incoming-broker-uri", type: "string", value: "URI", help: `receive: ${uri}` },
   { name: "incoming-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "incoming-broker-connect", type: "properties", help: connect },
+  { name: "incoming-broker-sockopts", type: "properties", help: sockopts },
+  { name: "incoming-broker-stomp-debug", type: "string", value: "WORDS", help: stompDebug },
   { name: "incoming-broker-type", type: "string", value: "TYPE", help: type },
   { name: "incoming-queue", type: "properties", help: `send from a queue: ${queue}` },
   { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}` },
   { name: "outgoing-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "outgoing-broker-connect", type: "properties", help: connect },
+  { name: "outgoing-broker-sockopts", type: "properties", help: sockopts },
+  { name: "outgoing-broker-stomp-debug", type: "string", value: "WORDS", help: stompDebug },
   { name: "outgoing-broker-type", type: "string", value: "TYPE", help: type },
   {
     name: "outgoing-queue",
@@ -38,6 +45,12 @@ export const agentOptions = [
     type: "properties",
     many: true,
     help: "what to receive: destination=NAME and more headers",
+  },
+  {
+    name: "unsubscribe",
+    type: "properties",
+    many: true,
+    help: "unsubscribe at the end, with these headers: the first is for the first --subscribe, and so on; may be empty",
   },
   { name: "prefetch", type: "integer", value: "N", help: "most messages that the broker sends ahead" },
   {
@@ -128,12 +141,13 @@ export const agentOptions = [
 export const agentRelations: readonly Relation[] = [
   exactlyOne("incoming-broker-uri", "incoming-queue"),
   exactlyOne("outgoing-broker-uri", "outgoing-queue"),
-  ...["auth", "connect", "type"].flatMap((what) => [
+  ...["auth", "connect", "sockopts", "stomp-debug", "type"].flatMap((what) => [
     requires(`incoming-broker-${what}`, "incoming-broker-uri"),
     requires(`outgoing-broker-${what}`, "outgoing-broker-uri"),
   ]),
   requires("incoming-broker-uri", "subscribe"),
   requires("subscribe", "incoming-broker-uri"),
+  requires("unsubscribe", "incoming-broker-uri"),
   requires("prefetch", "incoming-broker-uri"),
   requires("loop", "incoming-queue"),
   requires("remove", "incoming-queue"),

@@ -1,3 +1,4 @@
+import net from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { BrokerError } from "@spoolwire/message";
@@ -333,6 +334,43 @@ describe("connecting", () => {
     const { connection } = await connect(confirmAll, { signal: after.signal });
     after.abort();
     await connection.confirm(send());
+  });
+});
+
+describe("the socket", () => {
+  /** What a connection with these options asks of its socket. */
+  async function asked(socket: ConnectionOptions["socket"]) {
+    const noDelay = vi.spyOn(net.Socket.prototype, "setNoDelay");
+    const keepAlive = vi.spyOn(net.Socket.prototype, "setKeepAlive");
+    const { uri } = await serve(async (peer) => void (await peer.login()));
+    const connection = await open(uri, socket && { socket });
+    connection.destroy();
+    const calls = [noDelay, keepAlive].map(({ mock }) => mock.calls[0]);
+    noDelay.mockRestore();
+    keepAlive.mockRestore();
+    return calls;
+  }
+
+  test("sends at once (or each receipt takes 40 ms), and asks after a silent broker", async () => {
+    expect(await asked(undefined)).toStrictEqual([[true], [true, 60_000]]);
+  });
+
+  test("is set up as one likes", async () => {
+    expect(await asked({ noDelay: false, keepAlive: false, keepIdleMs: 1000 })).toStrictEqual([
+      [false],
+      [false, 1000],
+    ]);
+    const from: unknown[] = [];
+    const { uri } = await serve(async (peer) => {
+      from.push(peer.socket.remoteAddress);
+      await peer.login();
+    });
+    (await open(uri, { socket: { localAddress: "127.0.0.2", family: 4 } })).destroy();
+    expect(from).toStrictEqual(["127.0.0.2"]);
+    const elsewhere = open(uri, { socket: { localAddress: "192.0.2.1" } });
+    expect((await failure(elsewhere)).message).toMatch(
+      /^Cannot connect to .*: bind EADDRNOTAVAIL 192\.0\.2\.1/,
+    );
   });
 });
 

@@ -83,13 +83,6 @@ describe("a wire", () => {
     expect((await peer.take("MESSAGE")).body).toBe("next");
   });
 
-  test("turns off the delay of small segments: without that each receipt takes 40 ms", async () => {
-    const setNoDelay = vi.spyOn(net.Socket.prototype, "setNoDelay");
-    onTestFinished(() => setNoDelay.mockRestore());
-    await connect();
-    expect(setNoDelay.mock.calls).toContainEqual([true]);
-  });
-
   test("ends without an error after `end`, when what waits is sent", async () => {
     const { wire, peer, closed } = await connect();
     wire.send(message("x".repeat(500_000)));

@@ -102,6 +102,50 @@ describe("options", () => {
       "--subscribe needs --incoming-broker-uri",
     ],
     [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--unsubscribe", ""],
+      "--unsubscribe needs --incoming-broker-uri",
+    ],
+    [
+      [
+        ...[
+          "--incoming-broker-uri",
+          uri,
+          "--subscribe",
+          "destination=/q/x",
+          "--outgoing-queue",
+          "path=DIR/b",
+        ],
+        ...["--unsubscribe", "", "--unsubscribe", "id=1"],
+      ],
+      "Expected --unsubscribe no more often than --subscribe, got 2 and 1",
+    ],
+    ...["sockopts", "stomp-debug"].flatMap((what): [string[], string][] => [
+      [
+        [...queueOnly, "--outgoing-queue", "path=DIR/b", `--outgoing-broker-${what}`, "a=b"],
+        `--outgoing-broker-${what} needs --outgoing-broker-uri`,
+      ],
+      [
+        [...queueOnly, "--outgoing-broker-uri", uri, `--incoming-broker-${what}`, "a=b"],
+        `--incoming-broker-${what} needs --incoming-broker-uri`,
+      ],
+    ]),
+    ...[
+      [
+        "rcvbuf=1000",
+        'Expected a socket option keepalive, keepidle, nodelay, localaddr, family, got "rcvbuf"',
+      ],
+      ["nodelay=maybe", 'Expected the socket option nodelay to be true or false, got "maybe"'],
+      ["keepidle=0", 'Expected the socket option keepidle to be a number of seconds >= 1, got "0"'],
+      ["family=5", 'Expected the socket option family to be 4 or 6, got "5"'],
+    ].map(([sockopts = "", message = ""]): [string[], string] => [
+      [...queueOnly, "--outgoing-broker-uri", uri, "--outgoing-broker-sockopts", sockopts],
+      message,
+    ]),
+    [
+      [...queueOnly, "--outgoing-broker-uri", uri, "--outgoing-broker-stomp-debug", "command,frames"],
+      'Expected a STOMP trace to be made of connection, api, command, header, body, io and all, got "frames"',
+    ],
+    [
       ["--incoming-broker-uri", uri, "--outgoing-queue", "path=DIR/b"],
       "--incoming-broker-uri needs --subscribe",
     ],

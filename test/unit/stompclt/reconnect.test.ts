@@ -28,6 +28,8 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
     uri: formatUri(server.uri),
     credential: { scheme: "none" },
     connect: {},
+    sockopts: {},
+    stompDebug: undefined,
     type: undefined,
     reliable: true,
     heartBeat: undefined,
@@ -269,7 +271,12 @@ describe("a source", () => {
         }
       },
     );
-    const source = new StompSource({ ...options, subscriptions, prefetch: undefined });
+    const source = new StompSource({
+      ...options,
+      subscriptions,
+      unsubscriptions: undefined,
+      prefetch: undefined,
+    });
     await source.start(never);
     const next = async () => {
       for (;;) {
@@ -302,10 +309,67 @@ describe("a source", () => {
       peer.send(receipt(second.headers.receipt) + delivery("1", "at last"));
       for await (const { headers } of peer.frames()) if (headers.receipt) peer.send(receipt(headers.receipt));
     });
-    const source = new StompSource({ ...options, subscriptions, prefetch: undefined });
+    const source = new StompSource({
+      ...options,
+      subscriptions,
+      unsubscriptions: undefined,
+      prefetch: undefined,
+    });
     await source.start(never);
     const arrival = await source.next(5000);
     expect(arrival.kind === "message" && String(arrival.message.body)).toBe("at last");
     await source.stop();
   });
+
+  test("unsubscribes at the end if it is to, in order and with what it was given", async () => {
+    const ends: unknown[] = [];
+    const options = await brokerOf(async (peer) => {
+      for await (const { command, headers } of peer.frames()) {
+        const { receipt: id = "", ...rest } = headers;
+        if (command !== "SUBSCRIBE") ends.push([command, rest]);
+        // More than it takes ahead, and nobody takes any.
+        if (command === "UNSUBSCRIBE") peer.send(delivery("1", "x").repeat(5000));
+        peer.send(receipt(id));
+      }
+    });
+    const given = { unsubscriptions: [{ durable: "true" }], subscriptions, prefetch: undefined };
+    const source = new StompSource({ ...options, timeoutDisconnect: 10, ...given });
+    await source.start(never);
+    await source.stop();
+    expect(ends).toEqual([
+      ["UNSUBSCRIBE", { id: "0", destination: "/queue/a", durable: "true" }],
+      ["UNSUBSCRIBE", { id: "1", destination: "/queue/b" }],
+      ["DISCONNECT", {}],
+    ]);
+  });
+
+  test("whose unsubscription is refused says so", async () => {
+    const options = await brokerOf(async (peer) => {
+      for await (const { command, headers } of peer.frames()) {
+        const id = headers.receipt ?? "";
+        peer.send(
+          command === "SUBSCRIBE" ? receipt(id) : frame("ERROR", { message: "no", "receipt-id": id }),
+        );
+      }
+    });
+    const source = new StompSource({ ...options, subscriptions, unsubscriptions: [], prefetch: undefined });
+    await source.start(never);
+    await expect(source.stop()).rejects.toThrow("The broker refuses: no");
+  });
+});
+
+test("a sink tells of replies, which have nowhere to go", async () => {
+  const options = await brokerOf(async (peer) => {
+    for await (const { headers } of peer.frames()) {
+      peer.send(frame("MESSAGE", { "message-id": "1" }, "reply").repeat(2) + receipt(headers.receipt));
+    }
+  });
+  const lines: string[] = [];
+  const sink = new StompSink({ ...options, log: createLogger("test", 0, (line) => lines.push(line)) });
+  await sink.start(never);
+  await new Promise((resolve) => void sink.send(message("question"), resolve));
+  await sink.stop();
+  expect(lines).toEqual([
+    expect.stringMatching(/warning: broker stomp:\S+ sends messages too, as replies to a temporary queue/),
+  ]);
 });
