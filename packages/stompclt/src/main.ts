@@ -1,13 +1,20 @@
-import { runAgent, type Protocol } from "@spoolwire/transfer";
+import { ConfigError } from "@spoolwire/program";
+import { runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
 import { StompSink } from "./stomp-sink.js";
 import { StompSource } from "./stomp-source.js";
+import { UdpSink } from "./udp-sink.js";
 
 /** STOMP, for an agent. */
 export const stomp: Protocol = {
-  schemes: ["stomp", "tcp", "stomp+ssl", "ssl", "failover", "file"],
-  openSource: (options) => new StompSource(options),
-  openSink: (options) => new StompSink(options),
+  schemes: ["stomp", "tcp", "stomp+ssl", "ssl", "failover", "file", "udp"],
+  openSource: (options) => {
+    if (isUdp(options)) throw new ConfigError("udp:// is for --outgoing-broker-uri only");
+    return new StompSource(options);
+  },
+  openSink: (options) => (isUdp(options) ? new UdpSink(options) : new StompSink(options)),
 };
+
+const isUdp = ({ uri }: BrokerOptions) => uri.startsWith("udp:");
 
 /** The program `stompclt`. @returns the exit status */
 export function main(argv: readonly string[]): Promise<number> {

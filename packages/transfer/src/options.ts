@@ -29,7 +29,7 @@ export const agentOptions = [
   { name: "incoming-broker-stomp-debug", type: "string", value: "WORDS", help: stompDebug },
   { name: "incoming-broker-type", type: "string", value: "TYPE", help: type },
   { name: "incoming-queue", type: "properties", help: `send from a queue: ${queue}` },
-  { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}` },
+  { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}, or udp://HOST:PORT` },
   { name: "outgoing-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "outgoing-broker-connect", type: "properties", help: connect },
   { name: "outgoing-broker-sockopts", type: "properties", help: sockopts },

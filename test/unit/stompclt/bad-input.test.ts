@@ -210,7 +210,30 @@ describe("options", () => {
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "http://127.0.0.1:1"],
-      'Expected --outgoing-broker-uri to start with stomp://, tcp://, stomp+ssl://, ssl://, failover://, file://, got "http"',
+      'Expected --outgoing-broker-uri to start with stomp://, tcp://, stomp+ssl://, ssl://, failover://, file://, udp://, got "http"',
+    ],
+    ...[
+      ["--reliable"],
+      ["--heart-beat"],
+      ["--outgoing-broker-auth", `plain name=app pass=${secret}`],
+      ["--outgoing-broker-auth", "x509 cert=DIR/c key=DIR/k"],
+      ["--outgoing-broker-connect", "host=/"],
+      ["--outgoing-broker-sockopts", "nodelay=1"],
+      ["--outgoing-broker-stomp-debug", "all"],
+    ].map((option): [string[], string] => [
+      [...queueOnly, "--outgoing-broker-uri", "udp://127.0.0.1:9", ...option],
+      `${option[0]} does not go with udp://: there is no connection`,
+    ]),
+    [
+      [...queueOnly, "--outgoing-broker-uri", `udp://app:${secret}@127.0.0.1:9`],
+      'Expected udp://host:port, got "udp://…@127.0.0.1:9"',
+    ],
+    [
+      [
+        ...["--incoming-broker-uri", "udp://127.0.0.1:9", "--subscribe", "destination=/q/x"],
+        ...["--outgoing-queue", "path=DIR/b"],
+      ],
+      "udp:// is for --outgoing-broker-uri only",
     ],
     [
       [...queueOnly, "--outgoing-broker-uri", "stomp://127.0.0.1"],
