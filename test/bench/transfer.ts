@@ -82,6 +82,7 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     connect: {},
     sockopts: {},
     stompDebug: undefined,
+    maxBodySize: 1e9,
     type: undefined,
     reliable: window > 0,
     heartBeat: undefined,

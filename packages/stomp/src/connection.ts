@@ -3,7 +3,7 @@ import { BrokerError, MessageError, type Header } from "@spoolwire/message";
 import { protocolError, quote } from "./errors.js";
 import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 import { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
-import type { FrameLimits } from "./parser.js";
+import { defaultLimits, type FrameLimits, type TooLarge } from "./parser.js";
 import { Receipts, type Confirmed } from "./receipts.js";
 import { connectSocket, type Way } from "./socket.js";
 import type { Trace } from "./trace.js";
@@ -25,11 +25,13 @@ export interface ConnectionOptions extends Way {
    * 60,000). Then the connection is given up.
    */
   readonly answerMs?: number;
-  readonly limits?: FrameLimits;
+  readonly limits?: Partial<FrameLimits>;
   /** Told of all that happens. */
   readonly trace?: Trace;
   /** A MESSAGE came. */
   readonly onMessage?: (frame: ReceivedFrame) => void;
+  /** A MESSAGE came whose body is beyond the limit, and was not kept. Without this it ends the connection. */
+  readonly onTooLarge?: ((message: TooLarge) => void) | undefined;
   /** The connection is over: called exactly once, with an error unless `close` or `destroy` was called before. */
   readonly onClosed?: (error?: Error) => void;
   /** Gives up connecting, with its own reason; after that it has no meaning. */
@@ -121,8 +123,12 @@ export class StompConnection {
     this.#connected = connected;
     this.#wire = new Wire(
       socket,
-      { onFrame: (frame) => this.#receive(frame), onClosed: (error) => this.#close(error) },
-      options.limits,
+      {
+        onFrame: (frame) => this.#receive(frame),
+        onClosed: (error) => this.#close(error),
+        ...(options.onTooLarge && { onTooLarge: options.onTooLarge }),
+      },
+      { ...defaultLimits, ...options.limits },
       options.trace,
     );
     this.#receipts = new Receipts(options.answerMs ?? ANSWER_MS, (error) => this.destroy(error));

@@ -2,7 +2,7 @@ export { StompConnection, type ConnectionOptions } from "./connection.js";
 export { encodeFrame, versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 export { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
 export { toFrame, toMessage } from "./mapping.js";
-export { defaultLimits, FrameParser, type FrameLimits } from "./parser.js";
+export { defaultLimits, FrameParser, type FrameLimits, type TooLarge } from "./parser.js";
 export type { Confirmed } from "./receipts.js";
 export { setUp, type SocketOptions, type TlsOptions } from "./socket.js";
 export { Trace, traceTopics, type TraceTopic } from "./trace.js";

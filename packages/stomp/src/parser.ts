@@ -26,12 +26,21 @@ const LONGEST_COMMAND = 16;
 const LF = 10;
 const CR = 13;
 
+/** A MESSAGE whose body is beyond the limit, and was not kept. */
+export interface TooLarge {
+  readonly headers: Header;
+  /** Bytes of the body. */
+  readonly size: number;
+}
+
 /** The head of a frame whose body is still coming. */
 interface Head {
   readonly command: string;
   readonly headers: Header;
   /** Bytes of the body; undefined: up to the first NUL. */
   readonly length: number | undefined;
+  /** Bytes of a body beyond the limit that were passed over; undefined: the body is kept. */
+  skipped: number | undefined;
 }
 
 /**
@@ -43,6 +52,7 @@ export class FrameParser {
   version: Version = "1.0";
   readonly #limits: FrameLimits;
   readonly #onFrame: (frame: ReceivedFrame) => void;
+  readonly #onTooLarge: ((message: TooLarge) => void) | undefined;
   /** Bytes that came and are not used up, in `#buffer` from `#start` to `#end`. */
   #buffer: Buffer = Buffer.alloc(0);
   #start = 0;
@@ -52,9 +62,18 @@ export class FrameParser {
   #head: Head | undefined;
   #broken = false;
 
-  constructor(onFrame: (frame: ReceivedFrame) => void, limits: FrameLimits = defaultLimits) {
+  /**
+   * @param onTooLarge told of a MESSAGE whose body is beyond the limit: its bytes are passed over as they come, and
+   * what follows goes on. Without it, and for any other frame, that is an error.
+   */
+  constructor(
+    onFrame: (frame: ReceivedFrame) => void,
+    limits: FrameLimits = defaultLimits,
+    onTooLarge?: (message: TooLarge) => void,
+  ) {
     this.#onFrame = onFrame;
     this.#limits = limits;
+    this.#onTooLarge = onTooLarge;
   }
 
   /**
@@ -105,7 +124,8 @@ export class FrameParser {
 
   /** One head or one body; false: more bytes are needed. */
   #step(): boolean {
-    return this.#head ? this.#stepBody(this.#head) : this.#stepHead();
+    if (!this.#head) return this.#stepHead();
+    return this.#head.skipped === undefined ? this.#stepBody(this.#head) : this.#stepOver(this.#head);
   }
 
   #stepHead(): boolean {
@@ -179,7 +199,9 @@ export class FrameParser {
       if (isTrimmed) headers[name] = line.slice(colon + 1).trim();
       else headers[unescape(name, version)] ??= unescape(line.slice(colon + 1), version);
     }
-    return { command, headers, length: this.#bodyLength(command, headers["content-length"]) };
+    const length = this.#bodyLength(command, headers["content-length"]);
+    const isTooLarge = length !== undefined && length > this.#limits.body;
+    return { command, headers, length, skipped: isTooLarge ? 0 : undefined };
   }
 
   #decode(start: number, end: number): string {
@@ -195,17 +217,24 @@ export class FrameParser {
       throw protocolError(`Expected content-length to be a number of bytes, got "${quote(value)}"`);
     }
     const length = Number(value);
-    if (length > this.#limits.body) throw this.#tooLong(command, `${length} bytes`);
+    if (length > this.#limits.body && !this.#maySkip(command)) {
+      throw this.#tooLong(command, `${length} bytes`);
+    }
     return length;
   }
 
-  #stepBody({ command, headers, length }: Head): boolean {
+  #stepBody(head: Head): boolean {
+    const { command, headers, length } = head;
     let end: number;
     if (length === undefined) {
       // Not beyond what came: there is no telling how far it is to a NUL in the room that is left.
       const found = this.#buffer.subarray(this.#seen, this.#end).indexOf(0);
       end = found >= 0 ? this.#seen + found : this.#end;
-      if (end - this.#start > this.#limits.body) throw this.#tooLong(command, "no end");
+      if (end - this.#start > this.#limits.body) {
+        if (!this.#maySkip(command)) throw this.#tooLong(command, "no end");
+        head.skipped = 0;
+        return true;
+      }
       if (end === this.#end) {
         this.#seen = end;
         return false;
@@ -213,15 +242,40 @@ export class FrameParser {
     } else {
       end = this.#start + length;
       if (end >= this.#end) return false;
-      if (this.#buffer[end] !== 0) {
-        throw protocolError(`Expected NUL after the ${length} bytes of a ${command} frame's body`);
-      }
+      this.#checkEnd(end, command, length);
     }
     const body = this.#buffer.subarray(this.#start, end);
     this.#start = this.#seen = end + 1;
     this.#head = undefined;
     this.#onFrame({ command, headers, body });
     return true;
+  }
+
+  /** Pass over what came of a body that is not kept. */
+  #stepOver(head: Head): boolean {
+    const { command, headers, length, skipped = 0 } = head;
+    const came = this.#buffer.subarray(this.#start, this.#end);
+    const found = length === undefined ? came.indexOf(0) : length - skipped;
+    const isWhole = found >= 0 && found < came.length;
+    const passed = isWhole ? found : came.length;
+    head.skipped = skipped + passed;
+    this.#start += passed;
+    this.#seen = this.#start;
+    if (!isWhole) return false;
+    this.#checkEnd(this.#start, command, head.skipped);
+    this.#seen = ++this.#start;
+    this.#head = undefined;
+    this.#onTooLarge?.({ headers, size: head.skipped });
+    return true;
+  }
+
+  #checkEnd(end: number, command: string, length: number): void {
+    if (this.#buffer[end] === 0) return;
+    throw protocolError(`Expected NUL after the ${length} bytes of a ${command} frame's body`);
+  }
+
+  #maySkip(command: string): boolean {
+    return this.#onTooLarge !== undefined && command === "MESSAGE";
   }
 
   #tooLong(command: string, got: string): Error {

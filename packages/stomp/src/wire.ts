@@ -3,7 +3,7 @@ import { BrokerError } from "@spoolwire/message";
 import { encodeFrame, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 import type { Trace } from "./trace.js";
 import { Heart, type HeartBeat } from "./heartbeat.js";
-import { FrameParser, type FrameLimits } from "./parser.js";
+import { FrameParser, type FrameLimits, type TooLarge } from "./parser.js";
 
 /** Frames that wait are joined up to this size, bytes: one write for many small frames. */
 const JOIN = 64 * 1024;
@@ -14,6 +14,8 @@ const HIGH_WATER = 1024 * 1024;
 export interface WireHandlers {
   /** A frame came. What it throws ends the connection with that error. */
   onFrame(frame: ReceivedFrame): void;
+  /** A MESSAGE came whose body is beyond the limit; without this it ends the connection. */
+  readonly onTooLarge?: (message: TooLarge) => void;
   /** The connection is over: called exactly once, without an error if `end` was called before. */
   onClosed(error?: Error): void;
 }
@@ -44,11 +46,16 @@ export class Wire {
     this.#socket = socket;
     this.#trace = trace;
     this.#handlers = handlers;
-    this.#parser = new FrameParser((frame) => {
-      if (socket.destroyed) return;
-      trace?.frame("received", frame);
-      handlers.onFrame(frame);
-    }, limits);
+    const { onTooLarge } = handlers;
+    this.#parser = new FrameParser(
+      (frame) => {
+        if (socket.destroyed) return;
+        trace?.frame("received", frame);
+        handlers.onFrame(frame);
+      },
+      limits,
+      onTooLarge && ((message) => !socket.destroyed && onTooLarge(message)),
+    );
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => {
       if (!this.#ended) this.#error ??= closedError(error.message, error);

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { BrokerError } from "@spoolwire/message";
+import { BrokerError, MessageError } from "@spoolwire/message";
 import { ConfigError, type X509 } from "@spoolwire/program";
 import {
   parseBrokers,
@@ -11,6 +11,7 @@ import {
   type BrokerList,
   type BrokerUri,
   type ConnectionOptions,
+  type Frame,
   type SocketOptions,
   type TlsOptions,
   type TraceTopic,
@@ -49,6 +50,16 @@ export function backOffOf({ failover }: BrokerList, options: BrokerOptions): Bac
   return options.mayReconnect ? (failover ?? options.backOff) : undefined;
 }
 
+/** @throws MessageError MESSAGE_NOT_SENDABLE */
+export function checkBodySize({ body }: Frame, { maxBodySize }: BrokerOptions): void {
+  const size = Buffer.byteLength(body);
+  if (size <= maxBodySize) return;
+  throw new MessageError("MESSAGE_NOT_SENDABLE", tooLarge(size, maxBodySize));
+}
+
+export const tooLarge = (size: number, most: number): string =>
+  `Expected a body of at most ${most} bytes (--max-body-size), got ${size}`;
+
 /** A file with one URI a line, as a failover list. */
 function readList(path: string): string {
   const lines = readFileSync(path, "utf8").split("\n");
@@ -57,7 +68,8 @@ function readList(path: string): string {
   return uris.length === 1 ? (uris[0] ?? "") : `failover:(${uris.join(",")})`;
 }
 
-type Handlers = Required<Pick<ConnectionOptions, "onClosed">> & Pick<ConnectionOptions, "onMessage">;
+type Handlers = Required<Pick<ConnectionOptions, "onClosed">> &
+  Pick<ConnectionOptions, "onMessage" | "onTooLarge">;
 
 /**
  * Connect one side of the agent: to the first that answers of all brokers and all their addresses.
@@ -74,6 +86,7 @@ export async function connect(
   const { version, ...headers } = options.connect;
   const secrets = [headers.passcode ?? "", credential.scheme === "plain" ? credential.pass : ""];
   const common = {
+    limits: { body: options.maxBodySize },
     socket,
     ...(trace.length > 0 && {
       trace: new Trace(trace, (line) => log.debug(`${options.uri}: ${line}`), secrets),

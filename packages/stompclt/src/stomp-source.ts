@@ -1,9 +1,15 @@
 import type { Header } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
-import { toMessage, type Frame, type ReceivedFrame, type StompConnection } from "@spoolwire/stomp";
+import {
+  toMessage,
+  type Frame,
+  type ReceivedFrame,
+  type StompConnection,
+  type TooLarge,
+} from "@spoolwire/stomp";
 import { Link, type Arrival, type BrokerSourceOptions, type Source, type Ticket } from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
-import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
+import { backOffOf, checkBroker, connect, tooLarge, type BrokerPlan } from "./connect.js";
 
 /** Above so many messages waiting here, reading stops until half of them are taken. */
 const MOST_WAITING = 2000;
@@ -11,7 +17,7 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** A message that waits here, and where it came from. */
 interface Delivery {
-  readonly frame: ReceivedFrame;
+  readonly frame: ReceivedFrame | TooLarge;
   readonly connection: StompConnection;
 }
 
@@ -58,9 +64,9 @@ export class StompSource implements Source {
     }
     const { subscriptions, unsubscriptions = [] } = options;
     if (unsubscriptions.length > subscriptions.length) {
-      throw new ConfigError(
-        `Expected --unsubscribe no more often than --subscribe, got ${unsubscriptions.length} and ${subscriptions.length}`,
-      );
+      const got = `${unsubscriptions.length} and ${subscriptions.length}`;
+      const message = `Expected --unsubscribe no more often than --subscribe, got ${got}`;
+      throw new ConfigError([{ message, option: "unsubscribe" }]);
     }
   }
 
@@ -88,7 +94,7 @@ export class StompSource implements Source {
 
   /** As `release`: until this connection ends the broker keeps it from others. */
   reject(ticket: Ticket): string {
-    return `${this.name}, message-id ${(ticket as StompTicket).headers["message-id"]}`;
+    return this.#where(ticket as StompTicket);
   }
 
   async stop(): Promise<void> {
@@ -113,6 +119,7 @@ export class StompSource implements Source {
       this.#options,
       {
         onMessage: (frame) => this.#arrive(frame, connection),
+        onTooLarge: (message) => this.#arrive(message, connection),
         onClosed: (error) => error && lost(error),
       },
       signal,
@@ -163,6 +170,10 @@ export class StompSource implements Source {
     await connection.confirm({ command: "SUBSCRIBE", headers, body: "" });
   }
 
+  #where({ headers }: StompTicket): string {
+    return `${this.name}, message-id ${headers["message-id"]}`;
+  }
+
   /** @throws BrokerError: what was to end, such as a durable subscription, may go on */
   async #unsubscribe(connection: StompConnection): Promise<void> {
     const { subscriptions, unsubscriptions } = this.#options;
@@ -181,11 +192,11 @@ export class StompSource implements Source {
     }
   }
 
-  #arrive(frame: ReceivedFrame, connection: StompConnection): void {
+  #arrive(frame: ReceivedFrame | TooLarge, connection: StompConnection): void {
     // Nobody takes it: it goes back to the broker, and must not keep us from reading what comes behind it.
     if (this.#isStopped) return;
     this.#waiting.push({ frame, connection });
-    this.#waitingBytes += frame.body.length;
+    this.#waitingBytes += heldBytes(frame);
     if (!this.#paused && (this.#left > MOST_WAITING || this.#waitingBytes > MOST_WAITING_BYTES)) {
       this.#paused = true;
       connection.pause();
@@ -212,13 +223,15 @@ export class StompSource implements Source {
       this.#waiting = this.#waiting.slice(this.#taken);
       this.#taken = 0;
     }
-    this.#waitingBytes -= frame.body.length;
+    this.#waitingBytes -= heldBytes(frame);
     if (this.#paused && this.#left < MOST_WAITING / 2 && this.#waitingBytes < MOST_WAITING_BYTES / 2) {
       this.#paused = false;
       connection.resume();
     }
     const ticket: StompTicket = { connection, headers: frame.headers };
-    return { kind: "message", message: toMessage(frame), ticket };
+    if ("body" in frame) return { kind: "message", message: toMessage(frame), ticket };
+    const words = tooLarge(frame.size, this.#options.maxBodySize);
+    return { kind: "malformed", error: new Error(`${this.#where(ticket)}: ${words}`), ticket };
   }
 
   async #wait(waitMs: number): Promise<Arrival> {
@@ -233,6 +246,8 @@ export class StompSource implements Source {
     return this.#take() ?? { kind: "none" };
   }
 }
+
+const heldBytes = (frame: ReceivedFrame | TooLarge) => ("body" in frame ? frame.body.length : 0);
 
 /** STOMP 1.2 has the `ack` header of the message as `id`, the others its `message-id`. */
 function ackFrame(

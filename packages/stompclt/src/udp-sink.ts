@@ -5,6 +5,7 @@ import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import { encodeFrame, parseUdpUri, toFrame } from "@spoolwire/stomp";
 import type { BrokerOptions, Settle, Sink } from "@spoolwire/transfer";
+import { checkBodySize } from "./connect.js";
 
 /** The most bytes that a datagram over IPv4 can have: 65,535 with the headers of IP and UDP. */
 const MOST_BYTES = 65_507;
@@ -32,15 +33,16 @@ export class UdpSink implements Sink {
     this.name = `broker ${options.uri}`;
     const { credential, x509, connect, sockopts, stompDebug, heartBeat, reliable } = options;
     const excluded = {
-      "--reliable": reliable,
-      "--heart-beat": heartBeat,
-      "--outgoing-broker-auth": credential.scheme !== "none" || x509,
-      "--outgoing-broker-connect": Object.keys(connect).length > 0,
-      "--outgoing-broker-sockopts": Object.keys(sockopts).length > 0,
-      "--outgoing-broker-stomp-debug": stompDebug,
+      reliable,
+      "heart-beat": heartBeat,
+      "outgoing-broker-auth": credential.scheme !== "none" || x509,
+      "outgoing-broker-connect": Object.keys(connect).length > 0,
+      "outgoing-broker-sockopts": Object.keys(sockopts).length > 0,
+      "outgoing-broker-stomp-debug": stompDebug,
     };
-    for (const [name, isGiven] of Object.entries(excluded)) {
-      if (isGiven) throw new ConfigError(`${name} does not go with udp://: there is no connection`);
+    for (const [option, isGiven] of Object.entries(excluded)) {
+      const message = `--${option} does not go with udp://: there is no connection`;
+      if (isGiven) throw new ConfigError([{ message, option }]);
     }
     try {
       this.#where = parseUdpUri(options.uri);
@@ -66,7 +68,9 @@ export class UdpSink implements Sink {
   }
 
   send(message: Message, settle: Settle): Promise<void> | undefined {
-    const bytes = encodeFrame(toFrame(message), "1.0");
+    const frame = toFrame(message);
+    checkBodySize(frame, this.#options);
+    const bytes = encodeFrame(frame, "1.0");
     if (bytes.length > MOST_BYTES) {
       throw new MessageError(
         "MESSAGE_NOT_SENDABLE",

@@ -39,6 +39,8 @@ export interface BrokerOptions {
   readonly stompDebug: string | undefined;
   /** Which broker it is, if the user said so. */
   readonly type: string | undefined;
+  /** A message whose body has more bytes is neither sent nor received. */
+  readonly maxBodySize: number;
   readonly reliable: boolean;
   /** What we offer, seconds; undefined: no heart-beats. */
   readonly heartBeat: { readonly client: number; readonly server: number } | undefined;
@@ -245,6 +247,7 @@ function brokerSide(
     sockopts: values[`${side}-broker-sockopts`] ?? {},
     stompDebug: values[`${side}-broker-stomp-debug`],
     type: values[`${side}-broker-type`],
+    maxBodySize: values["max-body-size"],
     reliable: values.reliable ?? false,
     heartBeat: values["heart-beat"]
       ? { client: values["timeout-client"], server: values["timeout-server"] }

@@ -54,6 +54,13 @@ export const agentOptions = [
   },
   { name: "prefetch", type: "integer", value: "N", help: "most messages that the broker sends ahead" },
   {
+    name: "max-body-size",
+    type: "integer",
+    value: "BYTES",
+    default: 128 * 1024 * 1024,
+    help: "a larger message is left where it is, and told of",
+  },
+  {
     name: "reliable",
     type: "boolean",
     help: "acknowledge a message only when the other side has confirmed it",
@@ -149,6 +156,7 @@ export const agentRelations: readonly Relation[] = [
   requires("subscribe", "incoming-broker-uri"),
   requires("unsubscribe", "incoming-broker-uri"),
   requires("prefetch", "incoming-broker-uri"),
+  requires("max-body-size", "incoming-broker-uri", "outgoing-broker-uri"),
   requires("loop", "incoming-queue"),
   requires("remove", "incoming-queue"),
   requires("reconnect", "incoming-broker-uri", "outgoing-broker-uri"),

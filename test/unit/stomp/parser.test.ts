@@ -247,6 +247,41 @@ describe("limits", () => {
     expect(() => parse(cut(Buffer.from(bytes), [1]), { limits })).toThrow(BrokerError);
   });
 
+  test("on a MESSAGE's body pass it over, if somebody is told, and what follows goes on", () => {
+    const large = "y\nMESSAGE\n\nz".repeat(3);
+    const bytes = Buffer.from(
+      "RECEIPT\n\n\0" +
+        `MESSAGE\nid:1\ncontent-length:${large.length}\n\n${large}\0\n` +
+        `MESSAGE\nid:2\n\n${large}\0` +
+        `MESSAGE\nid:3\n\n${"z".repeat(10)}\0\n`,
+    );
+    for (const size of [1, 2, 3, 7, 16, 50, bytes.length]) {
+      const told: unknown[] = [];
+      const parser = new FrameParser(
+        ({ command, headers }) => told.push(headers.id ?? command),
+        limits,
+        ({ headers, size }) => told.push([headers.id, size]),
+      );
+      for (const piece of cut(bytes, [size])) parser.push(piece);
+      expect(told).toStrictEqual(["RECEIPT", ["1", large.length], ["2", large.length], "3"]);
+      expect(parser.isInFrame).toBe(false);
+    }
+  });
+
+  test("on a body that is passed over are no excuse for a wrong length, nor for another frame", () => {
+    const onTooLarge = vi.fn();
+    const parser = () => new FrameParser(() => undefined, limits, onTooLarge);
+    const bytes = Buffer.from(`MESSAGE\ncontent-length:11\n\n${"y".repeat(12)}\0`);
+    expect(() => parser().push(bytes)).toThrow("Expected NUL after the 11 bytes of a MESSAGE frame's body");
+    for (const length of ["content-length:11\n", ""]) {
+      const error = Buffer.from(`ERROR\n${length}\n${"y".repeat(11)}\0`);
+      expect(() => parser().push(error)).toThrow(
+        "Expected the body of a ERROR frame to have at most 10 bytes",
+      );
+    }
+    expect(onTooLarge).not.toHaveBeenCalled();
+  });
+
   test("are by default 1,000 headers, 256 KiB of head and 128 MiB of body", () => {
     expect(refusal(`MESSAGE\n${"a:b\n".repeat(1001)}\n\0`).message).toMatch(/more than 1000 headers/);
     expect(parse([`MESSAGE\n${"a:b\n".repeat(1000)}\n\0`]).frames).toHaveLength(1);

@@ -187,6 +187,14 @@ describe("options", () => {
         `Expected --timeout-${name} to be a number >= 0, got "-0.5"`,
       ],
     ),
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--max-body-size", "1"],
+      "--max-body-size needs --incoming-broker-uri or --outgoing-broker-uri",
+    ],
+    [
+      [...queueOnly, "--outgoing-broker-uri", uri, "--max-body-size", "0.5"],
+      'Expected --max-body-size to be an integer >= 0, got "0.5"',
+    ],
     [[...queueOnly, "--outgoing-queue", "type=DQS"], "Expected --outgoing-queue to have path=DIRECTORY"],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b granularity=x"],

@@ -30,6 +30,7 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
     connect: {},
     sockopts: {},
     stompDebug: undefined,
+    maxBodySize: 1e9,
     type: undefined,
     reliable: true,
     heartBeat: undefined,
