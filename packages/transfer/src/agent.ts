@@ -15,6 +15,7 @@ import {
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
+import { MergedSource } from "./merged-source.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
 import { describeProgress, describeReport, transferMetrics } from "./report.js";
@@ -193,13 +194,17 @@ function openSource(values: Values, surroundings: Surroundings): Source {
     });
   }
   const { reliable, count, prefetch, subscribe = [] } = values;
-  const side = brokerSide("incoming", values, surroundings);
-  return side.protocol.openSource({
-    ...side.options,
-    subscriptions: subscribe,
-    unsubscriptions: values.unsubscribe,
-    prefetch: prefetch ?? (reliable && count ? Math.min(count, 100) : undefined),
+  const sources = (values["incoming-broker-uri"] ?? []).map((uri) => {
+    const side = brokerSide("incoming", uri, values, surroundings);
+    return side.protocol.openSource({
+      ...side.options,
+      subscriptions: subscribe,
+      unsubscriptions: values.unsubscribe,
+      prefetch: prefetch ?? (reliable && count ? Math.min(count, 100) : undefined),
+    });
   });
+  const [first] = sources;
+  return first && sources.length === 1 ? first : new MergedSource(sources);
 }
 
 function openSink(values: Values, surroundings: Surroundings): Sink {
@@ -210,7 +215,7 @@ function openSink(values: Values, surroundings: Surroundings): Sink {
     const backOff = endsByItself(values) ? undefined : defaultBackOff;
     return new QueueSink(open(options, "--outgoing-queue"), surroundings.log, backOff);
   }
-  const side = brokerSide("outgoing", values, surroundings);
+  const side = brokerSide("outgoing", values["outgoing-broker-uri"] ?? "", values, surroundings);
   return side.protocol.openSink(side.options);
 }
 
@@ -221,10 +226,10 @@ const endsByItself = (values: Values) =>
 
 function brokerSide(
   side: "incoming" | "outgoing",
+  uri: string,
   values: Values,
   { protocols, log, onAway }: Surroundings,
 ): { protocol: Protocol; options: BrokerOptions } {
-  const uri = values[`${side}-broker-uri`] ?? "";
   const scheme = uri.slice(0, Math.max(0, uri.indexOf(":")));
   const protocol = protocols.find(({ schemes }) => schemes.includes(scheme));
   if (!protocol) {

@@ -9,6 +9,7 @@ export { TransferError } from "./errors.js";
 export { defaultBackOff, type BackOff } from "./back-off.js";
 export { Link, type LinkOptions } from "./link.js";
 export { agentOptions, agentRelations } from "./options.js";
+export { MergedSource } from "./merged-source.js";
 export { QueueSink } from "./queue-sink.js";
 export { QueueSource, type QueueSourceOptions } from "./queue-source.js";
 export { describeReport, type TransferReport } from "./report.js";

@@ -22,7 +22,13 @@ const queue =
 
 /** The options of every transfer agent. */
 export const agentOptions = [
-  { name: "incoming-broker-uri", type: "string", value: "URI", help: `receive: ${uri}` },
+  {
+    name: "incoming-broker-uri",
+    type: "string",
+    many: true,
+    value: "URI",
+    help: `receive: ${uri}; several: from all of them at once`,
+  },
   { name: "incoming-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "incoming-broker-connect", type: "properties", help: connect },
   { name: "incoming-broker-sockopts", type: "properties", help: sockopts },
