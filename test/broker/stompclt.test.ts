@@ -227,18 +227,20 @@ onEachBroker((broker) => {
   );
 
   test(
-    "a message without a destination stays in the queue, named, and the others go on",
+    "a message without a destination is moved to the quarantine, named, and the others go on",
     { timeout },
     async () => {
       const bad = a.addMessage(new Message({ header: { to: "nobody" }, body: "x" }));
       fill(2);
       const { status, stderr } = await run("stompclt", sender("--reliable"));
+      const reason = "A message to be sent needs a destination header, got none";
+      const [kept] = [...a.quarantined()];
+      expect(kept).toMatchObject({ element: bad, reason });
       expect(stderr).toBe(
-        `stompclt: ${a.path}/${bad}: A message to be sent needs a destination header, got none; the message stays where it is\n`,
+        `stompclt: ${a.path}/${bad}: ${reason}; it is in the quarantine as ${kept!.name}\n`,
       );
       expect(status).toBe(65);
-      expect([...a]).toEqual([bad]);
-      expect(a.lock(bad)).toBe(true);
+      expect([...a]).toEqual([]);
     },
   );
 

@@ -12,6 +12,8 @@ export interface ConsumeOptions {
   readonly wait?: number;
   /** Take an element without content for one like any other (default false: a crash has left it behind). */
   readonly allowEmpty?: boolean;
+  /** Move what is empty or malformed aside (default true); else it stays, and is told of as skipped. */
+  readonly setAside?: boolean;
   /** Told of what could not be handed out. */
   readonly onEvent?: (event: ConsumeEvent) => void;
 }
@@ -68,7 +70,7 @@ export async function* consume<Content>(
   consumed: Consumed<Content>,
   options: ConsumeOptions,
 ): AsyncGenerator<HeldElement<Content>, void, undefined> {
-  const { signal, prefetch, wait, allowEmpty, onEvent } = checkConsumeOptions(options);
+  const { signal, prefetch, wait, allowEmpty, setAside, onEvent } = checkConsumeOptions(options);
   const told = new Set<string>();
   const skip = (name: string, error: Error) => {
     if (told.has(name)) return;
@@ -121,19 +123,26 @@ export async function* consume<Content>(
     } catch (error) {
       // RACE: the lock was taken for stale, and is gone.
       if (hasCode(error, "DIRQ_NOT_LOCKED")) return undefined;
-      if (consumed.isMalformed(error)) return moveAside(name, (error as Error).message);
+      if (consumed.isMalformed(error)) return moveAside(name, error as Error);
       letGo(name);
       if (!hasCode(error, "EACCES", "EPERM")) throw error;
       skip(name, error);
       return undefined;
     }
     const isEmpty = content instanceof Uint8Array && content.length === 0;
-    if (isEmpty && !allowEmpty) return moveAside(name, "It is empty, as a crash of the machine leaves it");
+    if (isEmpty && !allowEmpty)
+      return moveAside(name, new Error("It is empty, as a crash of the machine leaves it"));
     return hand.take(name, content);
   }
 
   /** One bad element never stops the others. */
-  function moveAside(name: string, reason: string): undefined {
+  function moveAside(name: string, bad: Error): undefined {
+    if (!setAside) {
+      letGo(name);
+      skip(name, bad);
+      return;
+    }
+    const reason = bad.message;
     try {
       const quarantined = consumed.queue.quarantine(name, reason);
       if (quarantined !== undefined) onEvent({ type: "quarantined", name, reason, quarantined });
@@ -239,9 +248,10 @@ function touchQuietly(queue: Consumed<unknown>["queue"], name: string): void {
 }
 
 function checkConsumeOptions(options: ConsumeOptions) {
-  const { signal, prefetch = 1, wait = Infinity, allowEmpty = false, onEvent = () => undefined } = options;
+  const { signal, prefetch = 1, wait = Infinity, allowEmpty = false } = options;
+  const { setAside = true, onEvent = () => undefined } = options;
   if (!(prefetch === Infinity || (Number.isSafeInteger(prefetch) && prefetch > 0)))
     throw new RangeError(refusal("prefetch", "an integer >= 1, or Infinity", prefetch));
   if (!(wait >= 0)) throw new RangeError(refusal("wait", "seconds >= 0, or Infinity", wait));
-  return { signal, prefetch, wait, allowEmpty, onEvent };
+  return { signal, prefetch, wait, allowEmpty, setAside, onEvent };
 }

@@ -57,7 +57,8 @@ export class QueueSearch implements Search {
   readonly #givenBack = new Set<string>();
   #pass: Iterator<string | undefined> | undefined;
   #isWhole = true;
-  #started = 0;
+  /** How long this pass has taken, without the work on what it found, milliseconds. */
+  #passMs = 0;
   #rescanAt = 0;
   #sinceRest = 0;
 
@@ -70,7 +71,9 @@ export class QueueSearch implements Search {
 
   take(): string | false | undefined {
     this.#pass ??= this.#begin(undefined);
+    const started = performance.now();
     const step = this.#pass.next();
+    this.#passMs += performance.now() - started;
     if (!step.done) {
       if (step.value === undefined) return false;
       if (++this.#sinceRest > BUSY) this.#bell.close();
@@ -87,7 +90,7 @@ export class QueueSearch implements Search {
   async rest(ms: number, signal?: AbortSignal): Promise<void> {
     this.#sinceRest = 0;
     const now = performance.now();
-    if (this.#isWhole) this.#rescanAt = now + this.#interval(now - this.#started);
+    if (this.#isWhole) this.#rescanAt = now + this.#interval(this.#passMs);
     if (!this.#bell.isOpen && this.#bell.open(this.#ground.directories())) {
       // RACE: what came between the pass and the opening of the bell has not rung.
       this.#pass = this.#begin(undefined);
@@ -119,7 +122,7 @@ export class QueueSearch implements Search {
 
   #begin(names: string[] | undefined): Iterator<string | undefined> {
     this.#isWhole = names === undefined;
-    this.#started = performance.now();
+    this.#passMs = 0;
     return names === undefined ? this.#wholePass() : this.#tryAll(names);
   }
 

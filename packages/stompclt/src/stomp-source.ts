@@ -93,8 +93,8 @@ export class StompSource implements Source {
   release(): void {}
 
   /** As `release`: until this connection ends the broker keeps it from others. */
-  reject(ticket: Ticket): string {
-    return this.#where(ticket as StompTicket);
+  reject(ticket: Ticket, reason: string): string {
+    return `${this.#where(ticket as StompTicket)}: ${reason}; it stays there`;
   }
 
   async stop(): Promise<void> {
@@ -230,8 +230,8 @@ export class StompSource implements Source {
     }
     const ticket: StompTicket = { connection, headers: frame.headers };
     if ("body" in frame) return { kind: "message", message: toMessage(frame), ticket };
-    const words = tooLarge(frame.size, this.#options.maxBodySize);
-    return { kind: "malformed", error: new Error(`${this.#where(ticket)}: ${words}`), ticket };
+    const told = this.reject(ticket, tooLarge(frame.size, this.#options.maxBodySize));
+    return { kind: "rejected", told };
   }
 
   async #wait(waitMs: number): Promise<Arrival> {

@@ -190,7 +190,8 @@ function openSource(values: Values, surroundings: Surroundings): Source {
     return new QueueSource(opened, surroundings.log, {
       loop: values.loop ?? false,
       remove: values.remove ?? false,
-      ...(options.maxlock !== undefined && { maxlock: options.maxlock }),
+      // What an agent that was killed had locked is waited for no longer than it has to be.
+      ...(options.maxlock && { purgeInterval: Math.min(options.maxlock, 300) }),
     });
   }
   const { reliable, count, prefetch, subscribe = [] } = values;

@@ -71,9 +71,9 @@ export class MergedSource implements Source {
     source.release(own);
   }
 
-  reject(ticket: Ticket): string {
+  reject(ticket: Ticket, reason: string): string {
     const { source, ticket: own } = ticket as MergedTicket;
-    return source.reject(own);
+    return source.reject(own, reason);
   }
 
   async stop(): Promise<void> {
@@ -96,6 +96,7 @@ export class MergedSource implements Source {
       if (arrival.kind === "end") this.#members = this.#members.filter((other) => other !== member);
       if (arrival.kind === "none" || arrival.kind === "end") continue;
       this.#turn = (this.#turn + index + 1) % members.length;
+      if (arrival.kind === "rejected") return arrival;
       return { ...arrival, ticket: { source: member.source, ticket: arrival.ticket } };
     }
     return this.#members.length === 0 ? { kind: "end" } : undefined;

@@ -1,74 +1,70 @@
-import { DirqError } from "@spoolwire/dirq";
-import { MessageError, type MessageQueue } from "@spoolwire/message";
+import type { ConsumeEvent, HeldElement } from "@spoolwire/dirq";
+import type { Message, MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import type { Arrival, Source, Ticket } from "./source.js";
 
 export interface QueueSourceOptions {
-  /** Start over at the end of the queue instead of ending there (default false). */
+  /** Wait for more at the end of the queue instead of ending there (default false). */
   readonly loop?: boolean;
   /** Remove what was acknowledged instead of unlocking it (default false). */
   readonly remove?: boolean;
-  /** Seconds after which the queue takes a lock for stale, 0: never (default 600): ours are kept younger. */
-  readonly maxlock?: number;
+  /** At least so often, in seconds, the queue is purged while the source is in use (default 300). */
+  readonly purgeInterval?: number;
 }
 
-/** At least so often, in seconds, the queue is purged while the source is in use. */
-const PURGE_INTERVAL = 300;
-
-/** How often an empty queue is looked at again, milliseconds. */
-const RESCAN_MS = 100;
-
-/** After so many elements that others hold, the loop has its turn. */
-const MOST_SKIPPED = 500;
+type Element = HeldElement<Message>;
 
 /**
- * Messages from a directory queue: each is locked while it is on its way, and removed (or unlocked) when
- * it is acknowledged. What
- * is rejected stays where it is and is passed over.
+ * Messages from a directory queue: each is locked while it is on its way, and removed when it is acknowledged,
+ * or without `remove` unlocked: then a loop meets it again when it next goes over the whole queue, at most every
+ * second.
+ *
+ * What is malformed or rejected is moved to the queue's quarantine; without `remove`, which leaves the queue as it
+ * is, it stays in its place and is passed over from now on.
  */
 export class QueueSource implements Source {
   readonly name: string;
   readonly #queue: MessageQueue;
   readonly #log: Logger;
   readonly #options: Required<QueueSourceOptions>;
-  readonly #held = new Set<string>();
-  readonly #rejected = new Set<string>();
-  #names: IterableIterator<string> | undefined;
-  #foundInPass = false;
-  #maintained = performance.now();
-  #purged = performance.now();
+  readonly #stopping = new AbortController();
+  readonly #held = new Set<Element>();
+  /** Names of what was rejected and is still in the queue. */
+  readonly #passedOver = new Set<string>();
+  /** What to tell of elements that were not handed out. */
+  readonly #told: string[] = [];
+  readonly #elements: AsyncGenerator<Element, void, undefined>;
+  /** The next element is being waited for. Never rejects. */
+  #advance: Promise<void> | undefined;
+  #arrived: Element | "end" | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #purge: Promise<void> | undefined;
+  #purgedAt = performance.now();
   #wake: () => void = () => undefined;
 
   constructor(queue: MessageQueue, log: Logger, options: QueueSourceOptions = {}) {
     this.name = `queue ${queue.path}`;
     this.#queue = queue;
     this.#log = log;
-    this.#options = { loop: false, remove: false, maxlock: 600, ...options };
+    this.#options = { loop: false, remove: false, purgeInterval: 300, ...options };
+    this.#elements = queue.consumeMessages({
+      signal: this.#stopping.signal,
+      prefetch: Infinity,
+      wait: this.#options.loop ? Infinity : 0,
+      setAside: this.#options.remove,
+      onEvent: (event) => this.#tell(event),
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
     // What a crashed agent had locked is taken up again, if its locks are old enough.
-    await this.#purge(signal);
+    await this.#clean(signal);
   }
 
   next(waitMs: number): Arrival | Promise<Arrival> {
-    const names = (this.#names ??= this.#queue[Symbol.iterator]());
-    const interval = this.#options.maxlock * 250;
-    if (interval > 0 && performance.now() - this.#maintained > interval) this.#refreshLocks();
-    for (let skipped = 0; skipped < MOST_SKIPPED; skipped++) {
-      const step = names.next();
-      if (step.done) {
-        this.#names = undefined;
-        if (!this.#options.loop) return { kind: "end" };
-        return this.#rest(waitMs);
-      }
-      const arrival = this.#take(step.value);
-      if (arrival) {
-        this.#foundInPass = true;
-        return arrival;
-      }
-    }
-    return { kind: "none" };
+    if (performance.now() - this.#purgedAt > this.#options.purgeInterval * 1000) this.#cleanMeanwhile();
+    this.#advance ??= this.#fetch();
+    return this.#take() ?? this.#wait(waitMs);
   }
 
   wake(): void {
@@ -76,90 +72,113 @@ export class QueueSource implements Source {
   }
 
   ack(ticket: Ticket): void {
-    const name = ticket as string;
-    this.#held.delete(name);
-    if (!this.#options.remove) this.#queue.unlock(name, true);
-    else if (!this.#remove(name))
-      this.#log.warn(`${this.name}: somebody else took ${name} from under its lock`);
+    const element = ticket as Element;
+    this.#held.delete(element);
+    if (!this.#options.remove) element.release();
+    else if (!element.done() && !this.#failure) {
+      this.#log.warn(`${this.name}: somebody else took ${element.name} from under its lock`);
+    }
   }
 
   release(ticket: Ticket): void {
-    const name = ticket as string;
-    this.#held.delete(name);
-    this.#queue.unlock(name, true);
+    this.#held.delete(ticket as Element);
+    (ticket as Element).release();
   }
 
-  /** It is unlocked, and passed over from now on. */
-  reject(ticket: Ticket): string {
-    this.#rejected.add(ticket as string);
-    this.release(ticket);
-    return `${this.#queue.path}/${ticket as string}`;
+  reject(ticket: Ticket, reason: string): string {
+    const element = ticket as Element;
+    const what = `${this.#queue.path}/${element.name}: ${reason}`;
+    if (this.#options.remove) {
+      try {
+        const quarantined = element.quarantine(reason);
+        this.#held.delete(element);
+        return `${what}; ${quarantined === undefined ? "somebody else took it" : inQuarantine(quarantined)}`;
+      } catch (error) {
+        this.#log.warn(`${this.name}: ${(error as Error).message}`);
+      }
+    }
+    this.#passedOver.add(element.name);
+    this.release(element);
+    return `${what}; it stays where it is`;
   }
 
   async stop(): Promise<void> {
-    for (const name of this.#held) this.release(name);
+    this.#stopping.abort();
+    await this.#advance;
+    await this.#elements.return();
+    // What nobody has been given yet is locked too.
+    if (typeof this.#arrived === "object") this.#arrived.release();
+    for (const element of this.#held) this.release(element);
+    await this.#purge;
   }
 
-  /** Undefined: somebody else has it, or it was rejected. */
-  #take(name: string): Arrival | undefined {
-    if (this.#rejected.has(name) || !this.#queue.lock(name)) return undefined;
+  #take(): Arrival | undefined {
+    const told = this.#told.shift();
+    if (told !== undefined) return { kind: "rejected", told };
+    if (this.#failure) throw this.#failure.error;
+    const element = this.#arrived;
+    if (element === undefined) return undefined;
+    if (element === "end") return { kind: "end" };
+    this.#arrived = this.#advance = undefined;
+    this.#held.add(element);
+    return { kind: "message", message: element.content, ticket: element };
+  }
+
+  async #wait(waitMs: number): Promise<Arrival> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => undefined;
+    return this.#take() ?? { kind: "none" };
+  }
+
+  async #fetch(): Promise<void> {
     try {
-      const message = this.#queue.getMessage(name);
-      this.#held.add(name);
-      return { kind: "message", message, ticket: name };
-    } catch (error) {
-      // RACE: the lock was taken for stale and is gone.
-      if (isNotLocked(error)) return undefined;
-      if (error instanceof MessageError || error instanceof DirqError) {
-        return { kind: "malformed", error, ticket: name };
+      for (;;) {
+        const { value } = await this.#elements.next();
+        if (!value || !this.#passedOver.has(value.name)) {
+          this.#arrived = value ?? "end";
+          break;
+        }
+        value.release();
       }
-      this.#queue.unlock(name, true);
-      throw error;
-    }
-  }
-
-  #remove(name: string): boolean {
-    try {
-      return this.#queue.remove(name);
     } catch (error) {
-      if (isNotLocked(error)) return false;
-      throw error;
+      this.#failure = { error };
     }
+    this.#wake();
   }
 
-  /** At the end of a pass: a busy queue is looked at again at once, an empty one after a while. */
-  async #rest(waitMs: number): Promise<Arrival> {
-    const { maxlock } = this.#options;
-    const age = (performance.now() - this.#purged) / 1000;
-    if (age > Math.min(PURGE_INTERVAL, maxlock || PURGE_INTERVAL)) await this.#purge();
-    if (!this.#foundInPass) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.min(waitMs, RESCAN_MS));
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = () => undefined;
-    }
-    this.#foundInPass = false;
-    return { kind: "none" };
+  #tell(event: ConsumeEvent): void {
+    const where = `${this.#queue.path}/${event.name}`;
+    const reason = event.type === "quarantined" ? event.reason : event.error.message;
+    const what = reason.includes(where) ? reason : `${where}: ${reason}`;
+    const now = event.type === "quarantined" ? inQuarantine(event.quarantined) : "it stays where it is";
+    this.#told.push(`${what}; ${now}`);
+    this.#wake();
   }
 
-  async #purge(signal?: AbortSignal): Promise<void> {
-    this.#refreshLocks();
-    const { locks, temporary } = await this.#queue.purge(signal && { signal });
-    this.#purged = performance.now();
+  /** Messages go on while the queue is purged, which takes long if it is large. */
+  #cleanMeanwhile(): void {
+    this.#purge ??= this.#clean(this.#stopping.signal)
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#log.warn(`${this.name}: ${(error as Error).message}`);
+      })
+      .finally(() => (this.#purge = undefined));
+  }
+
+  async #clean(signal: AbortSignal): Promise<void> {
+    this.#purgedAt = performance.now();
+    // Our own locks are kept young, but not while the whole process, or the machine, was asleep.
+    for (const { name } of this.#held) this.#queue.touch(name);
+    const { locks, temporary } = await this.#queue.purge({ signal });
     if (locks + temporary > 0) {
       this.#log.info(`${this.name}: purged ${locks} stale locks and ${temporary} temporary files`);
     }
   }
-
-  /** Messages that wait long for their confirmation must not look abandoned. */
-  #refreshLocks(): void {
-    this.#maintained = performance.now();
-    for (const name of this.#held) this.#queue.touch(name);
-  }
 }
 
-const isNotLocked = (error: unknown) => error instanceof DirqError && error.code === "DIRQ_NOT_LOCKED";
+const inQuarantine = (name: string) => `it is in the quarantine as ${name}`;

@@ -6,7 +6,7 @@ export interface TransferReport {
   received: number;
   /** Messages that the sink has made safe, and that the source has forgotten. */
   confirmed: number;
-  /** Messages that cannot be read, or not be sent; they are still at the source. */
+  /** Messages that cannot be read, or not be sent; the log says where each of them is. */
   rejected: number;
   /** The sizes of the messages taken, characters and bytes added up as `Message.size` does. */
   bytes: number;

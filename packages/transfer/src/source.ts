@@ -6,8 +6,8 @@ export type Ticket = unknown;
 /** What a source has when it is asked for the next message. */
 export type Arrival =
   | { readonly kind: "message"; readonly message: Message; readonly ticket: Ticket }
-  /** A message that cannot be read, the error saying which; the loop tells of it and rejects it. */
-  | { readonly kind: "malformed"; readonly error: Error; readonly ticket: Ticket }
+  /** Something that is no message, or cannot be had: the source has dealt with it, and `told` says how. */
+  | { readonly kind: "rejected"; readonly told: string }
   /** Nothing now; more may come. */
   | { readonly kind: "none" }
   /** Nothing more will come. */
@@ -43,10 +43,11 @@ export interface Source {
   release(ticket: Ticket): void;
 
   /**
-   * The message can never be taken: put it aside, so that it stays and is not handed out again by us.
-   * @returns where it stays, for the log
+   * The message can never be taken: put it aside, so that it is kept and not handed out again by us. At most
+   * once a ticket, instead of `ack`.
+   * @returns one sentence for the log: which it is, why, and where it is now
    */
-  reject(ticket: Ticket): string;
+  reject(ticket: Ticket, reason: string): string;
 
   /**
    * Finish: when it resolves, every `ack` has had its effect. Messages neither acknowledged nor released

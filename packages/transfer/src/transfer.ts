@@ -124,8 +124,8 @@ export class Transfer {
       }
       if (arrival.kind === "end") break;
       if (arrival.kind === "none") continue;
-      if (arrival.kind === "malformed") {
-        this.#reject(arrival.ticket, () => arrival.error.message);
+      if (arrival.kind === "rejected") {
+        this.#countRejected(arrival.told);
         continue;
       }
       lastArrival = performance.now();
@@ -148,15 +148,19 @@ export class Transfer {
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       this.#pending.delete(ticket);
-      this.#reject(ticket, (where) => `${where}: ${error.message}`);
+      this.#reject(ticket, error);
       return undefined;
     }
   }
 
   /** One bad message never stops the others. */
-  #reject(ticket: Ticket, words: (where: string) => string): void {
+  #reject(ticket: Ticket, error: MessageError): void {
+    this.#countRejected(this.#source.reject(ticket, error.message));
+  }
+
+  #countRejected(told: string): void {
     this.report.rejected++;
-    this.#log.error(`${words(this.#source.reject(ticket))}; the message stays where it is`);
+    this.#log.error(told);
   }
 
   #settle(ticket: Ticket, error?: Error): void {
@@ -168,7 +172,7 @@ export class Transfer {
     }
     this.#pending.delete(ticket);
     try {
-      if (error) this.#reject(ticket, (where) => `${where}: ${error.message}`);
+      if (error) this.#reject(ticket, error);
       else {
         this.#source.ack(ticket);
         this.report.confirmed++;

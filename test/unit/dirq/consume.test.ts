@@ -198,6 +198,21 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(kept).toMatchObject({ element: bad });
   });
 
+  test("without `setAside` leaves in its place what no element should be, and tells of it once", async () => {
+    const { queue, consume, add } = open();
+    const bad = add("b");
+    writeFileSync(
+      join(path, bad, ...(type === "simple" ? [] : ["body"])),
+      type === "simple" ? "" : Buffer.of(0xff),
+    );
+    const events: ConsumeEvent[] = [];
+    const onEvent = (event: ConsumeEvent) => events.push(event);
+    for await (const { element } of consume({ wait: 1.2, setAside: false, onEvent })) element.done();
+    expect(events.map(({ type, name }) => [type, name])).toEqual([["skipped", bad]]);
+    expect([...queue.quarantined()]).toEqual([]);
+    expect(queue.lock(bad)).toBe(true);
+  });
+
   test("passes over what it may not touch, tells of it once, and goes on", async () => {
     const isDenied = (file: unknown) => String(file).includes("denied") || denied.has(String(file));
     const denied = new Set<string>();

@@ -353,18 +353,18 @@ describe("brokers", () => {
   });
 });
 
-test("malformed messages are named and stay, unlocked; status 65", async () => {
+test("malformed messages are named and moved to the quarantine, whole; status 65", async () => {
   const bad = queue.add('{"header":[]}');
   const { status, stderr } = await run("stompclt", [
     ...["--incoming-queue", `path=${queue.path}`, "--remove", "--outgoing-queue", `path=${directory}/b`],
   ]);
+  expect([...queue]).toEqual([]);
+  const [kept] = [...queue.quarantined()];
   expect(stderr).toBe(
     `stompclt: ${queue.path}/${bad} is no message: ` +
-      "Expected `header` to be an object of strings, got an array; the message stays where it is\n",
+      `Expected \`header\` to be an object of strings, got an array; it is in the quarantine as ${kept!.name}\n`,
   );
   expect(status).toBe(65);
-  expect([...queue]).toEqual([bad]);
-  expect(queue.lock(bad)).toBe(true);
-  expect(readFileSync(queue.getPath(bad), "utf8")).toBe('{"header":[]}');
+  expect(readFileSync(kept!.files[0]!, "utf8")).toBe('{"header":[]}');
   expect(new DqsQueue({ path: `${directory}/b` }).count()).toBe(2);
 });

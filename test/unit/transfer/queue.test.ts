@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, mkdtempSync, utimesSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, mkdtempSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
@@ -68,27 +68,52 @@ describe("from queue to queue", () => {
     expect(logged).toEqual([`test: queue ${a.path}: purged 1 stale locks and 0 temporary files\n`]);
   });
 
-  test("a malformed element stays, whole and unlocked, and the others go on", async () => {
-    const [first = ""] = fill("1");
+  test("a malformed element is moved to the quarantine, whole, and the others go on", async () => {
+    fill("1");
     const bad = a.add('{"text":"yes"}');
     const empty = a.add("");
     fill("2");
-    expect(await copy({ remove: true })).toMatchObject({ confirmed: 2, rejected: 2 });
-    expect(first < bad).toBe(true);
-    expect([...a]).toEqual([bad, empty]);
-    expect(readFileSync(join(a.path, bad), "utf8")).toBe('{"text":"yes"}');
-    expect(existsSync(join(a.path, `${bad}.lck`))).toBe(false);
+    expect(await copy({ remove: true })).toMatchObject({ received: 2, confirmed: 2, rejected: 2 });
+    expect([...a]).toEqual([]);
     expect(drain(b)).toEqual(["1", "2"]);
-    expect(logged[0]).toContain(
+    const reasons = [
       `${a.path}/${bad} is no message: Expected \`text\` to be true or false, got "yes"`,
-    );
-    expect(logged[1]).toContain(
       `${a.path}/${empty} is no message: Expected a JSON object, got nothing (0 bytes)`,
+    ];
+    const kept = [...a.quarantined()];
+    expect(kept).toMatchObject([bad, empty].map((element, index) => ({ element, reason: reasons[index] })));
+    expect(kept.map(({ files }) => readFileSync(files[0]!, "utf8"))).toEqual(['{"text":"yes"}', ""]);
+    expect(logged).toEqual(
+      kept.map(({ name, reason }) => `test: ${reason}; it is in the quarantine as ${name}\n`),
     );
   });
 
+  test("without `remove` a malformed element stays, whole and unlocked, however often it is met", async () => {
+    const bad = a.add('{"text":"yes"}');
+    fill("1");
+    const source = new QueueSource(a, log, { loop: true });
+    const transfer = new Transfer(source, new QueueSink(b, log), log, { count: 3 });
+    expect(await transfer.run(never)).toMatchObject({ confirmed: 3, rejected: 1 });
+    expect(drain(b)).toEqual(["1", "1", "1"]);
+    expect(readFileSync(join(a.path, bad), "utf8")).toBe('{"text":"yes"}');
+    expect(existsSync(join(a.path, `${bad}.lck`))).toBe(false);
+    expect([...a.quarantined()]).toEqual([]);
+    expect(logged).toEqual([
+      `test: ${a.path}/${bad} is no message: Expected \`text\` to be true or false, got "yes"; it stays where it is\n`,
+    ]);
+  });
+
+  test("with loop but without `remove` it goes over the whole queue again and again, in order", async () => {
+    const names = fill("1", "2");
+    const source = new QueueSource(a, log, { loop: true });
+    await new Transfer(source, new QueueSink(b, log), log, { count: 5 }).run(never);
+    expect(drain(b)).toEqual(["1", "2", "1", "2", "1"]);
+    expect([...a]).toEqual(names);
+    expect(drain(a)).toEqual(["1", "2"]);
+  });
+
   test("with loop it takes what is added later, and tells of a malformed element once", async () => {
-    const bad = a.add("{");
+    a.add("{");
     const controller = new AbortController();
     const transfer = new Transfer(
       new QueueSource(a, log, { loop: true, remove: true }),
@@ -98,11 +123,11 @@ describe("from queue to queue", () => {
     const done = transfer.run(controller.signal);
     for (const body of ["1", "2", "3"]) {
       fill(body);
-      while (a.count() > 1) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (a.count() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     }
     controller.abort();
     expect(await done).toMatchObject({ confirmed: 3, rejected: 1 });
-    expect([...a]).toEqual([bad]);
+    expect([...a.quarantined()]).toHaveLength(1);
     expect(logged).toHaveLength(1);
   });
 
@@ -219,16 +244,59 @@ describe("a queue as a source", () => {
     expect(a.lock(first)).toBe(true);
   });
 
+  test("gives back at the end what it had found, and nobody had asked for yet", async () => {
+    const source = new QueueSource(a, log, { loop: true });
+    await source.start(never);
+    expect(await source.next(0)).toEqual({ kind: "none" });
+    const [first = ""] = fill("1");
+    await expect.poll(() => existsSync(join(a.path, `${first}.lck`))).toBe(true);
+    await source.stop();
+    expect(a.lock(first)).toBe(true);
+  });
+
   test("keeps its locks young while messages wait long for their confirmation", async () => {
-    const [first = ""] = fill("1", "2");
-    const source = new QueueSource(a, log, { maxlock: 0.01 });
+    const queue = new DqsQueue({ path: a.path, maxlock: 1 });
+    const [first = ""] = fill("1");
+    const source = new QueueSource(queue, log);
     await source.start(never);
     await taken(source);
     const old = Date.now() / 1000 - 100;
     utimesSync(join(a.path, first), old, old);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await taken(source);
-    expect(await a.purge({ maxlock: 50 })).toMatchObject({ locks: 0 });
+    await expect.poll(() => statSync(join(a.path, first)).mtimeMs / 1000).toBeGreaterThan(old + 50);
+    await source.stop();
+  });
+
+  test("waits without polling: an element is there within milliseconds of being added", async () => {
+    const source = new QueueSource(a, log, { loop: true, remove: true });
+    await source.start(never);
+    const waits: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const next = taken(source);
+      // Half-way between two looks of one that looks every 100 ms, so that none is quick by luck.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      const added = performance.now();
+      fill(`${round}`);
+      source.ack((await next).ticket);
+      waits.push(performance.now() - added);
+    }
+    await source.stop();
+    expect(Math.min(...waits)).toBeLessThan(20);
+  });
+
+  test("purges now and then while it waits, so that what a killed agent held is taken up", async () => {
+    const [first = ""] = fill("1");
+    const source = new QueueSource(a, log, { loop: true, remove: true, purgeInterval: 0.05 });
+    await source.start(never);
+    a.lock(first);
+    expect(await source.next(10)).toEqual({ kind: "none" });
+    const old = Date.now() / 1000 - 601;
+    utimesSync(join(a.path, first), old, old);
+    const arrivals: string[] = [];
+    await expect
+      .poll(async () => arrivals.push((await source.next(10)).kind) && arrivals, { timeout: 10_000 })
+      .toContain("message");
+    await source.stop();
+    expect(logged).toEqual([`test: queue ${a.path}: purged 1 stale locks and 0 temporary files\n`]);
   });
 
   test("takes it calmly if somebody else removed a message from under a stale lock", async () => {

@@ -43,9 +43,9 @@ class ScriptedSource implements Source {
   release(ticket: unknown) {
     this.events.push(`release ${String(ticket)}`);
   }
-  reject(ticket: unknown) {
+  reject(ticket: unknown, reason: string) {
     this.events.push(`reject ${String(ticket)}`);
-    return `place ${String(ticket)}`;
+    return `place ${String(ticket)}: ${reason}; it stays`;
   }
   async stop() {
     this.events.push("stop");
@@ -238,21 +238,18 @@ describe("a transfer", () => {
     expect(sink.events).toEqual(["stop"]);
   });
 
-  test("puts a malformed and an unsendable message aside, tells of each, and goes on", async () => {
-    const malformed: Arrival = { kind: "malformed", error: new Error("no message"), ticket: "x" };
+  test("tells of what its source has rejected, puts an unsendable message aside, and goes on", async () => {
+    const malformed: Arrival = { kind: "rejected", told: "no message; it stays" };
     const source = new ScriptedSource([malformed, ...messages("unsendable", "b")]);
     const sink = new HeldSink();
     expect(await run(source, sink)).toMatchObject({ received: 2, confirmed: 1, rejected: 2 });
-    expect(source.events).toEqual(["start", "reject x", "reject 1", "ack 2", "stop"]);
-    expect(logged).toEqual([
-      "test: no message; the message stays where it is\n",
-      "test: place 1: not this one; the message stays where it is\n",
-    ]);
+    expect(source.events).toEqual(["start", "reject 1", "ack 2", "stop"]);
+    expect(logged).toEqual(["test: no message; it stays\n", "test: place 1: not this one; it stays\n"]);
   });
 
   test("lets timers run while it has a lot to do", async () => {
     const source = new ScriptedSource(
-      messages(...Array.from({ length: 50_000 }, (_, index) => String(index))),
+      messages(...Array.from({ length: 20_000 }, (_, index) => String(index))),
     );
     const sink = new HeldSink();
     sink.events.push = () => 0;
