@@ -88,6 +88,7 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     heartBeat: undefined,
     backOff: undefined,
     mayReconnect: false,
+    maxAttempts: 3,
     x509: undefined,
     timeoutConnect: 10,
     timeoutBroker: 60,

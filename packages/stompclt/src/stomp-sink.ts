@@ -7,12 +7,12 @@ import { backOffOf, checkBodySize, checkBroker, connect } from "./connect.js";
 interface Pending {
   readonly frame: Frame;
   readonly settle: Settle;
-  /** How often the broker has refused it: by its receipt, or by ending the connection when it was under way alone. */
+  /** How often the broker has refused it: by name, or by an end of the connection while it was under way alone. */
   refusals: number;
 }
 
-/** So often a message is sent that the broker refuses. */
-const MOST_REFUSALS = 3;
+/** When so many messages in a row are refused, none confirmed between them, the fault is not theirs. */
+const MOST_REFUSED = 10;
 
 /**
  * Messages to a STOMP broker. Reliable: safe when the broker's receipt has come; else when handed to the
@@ -23,7 +23,6 @@ export class StompSink implements Sink {
   readonly name: string;
   readonly #options: BrokerOptions;
   readonly #link: Link<StompConnection>;
-  readonly #mayRetry: boolean;
   readonly #pending = new Set<Pending>();
   /** Resolves when what was left is sent again and there is room for more. */
   #ready = Promise.resolve();
@@ -31,14 +30,16 @@ export class StompSink implements Sink {
   /** The broker has refused something, and which is not known: the rest goes one by one, until it shows. */
   #isWary = false;
   #hasReply = false;
+  /** The broker has ended the connection for this one, and said so. */
+  #blamed: Pending | undefined;
+  /** Messages given up since the last one that was confirmed. */
+  #refusedInARow = 0;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.name = `broker ${options.uri}`;
     const brokers = checkBroker(options);
-    const backOff = backOffOf(brokers, options);
-    this.#mayRetry = backOff !== undefined;
     this.#link = new Link({
       name: this.name,
       connect: (lost, signal) =>
@@ -51,7 +52,8 @@ export class StompSink implements Sink {
           },
           signal,
         ),
-      backOff,
+      backOff: backOffOf(brokers, options),
+      isWorthAnother: (lost) => options.mayReconnect && isRejection(lost) && this.#pending.size > 0,
       log: options.log,
       onAway: options.onAway,
       onUp: (connection) => this.#resend(connection),
@@ -104,12 +106,14 @@ export class StompSink implements Sink {
     const hasRoom = connection.request(pending.frame, (error) => {
       // What the end of the connection leaves open stays pending, to be sent again or settled with the rest.
       if (error && connection.isOver) return;
-      if (!error || !this.#mayRetry) this.#settle(pending, error);
-      else if (!this.#isRefused(pending, error)) {
-        // What is refused now may be taken later. STOMP has the broker close after an ERROR: not all do.
-        connection.destroy(new BrokerError("BROKER_CLOSED", error.message, { cause: error }));
+      if (error) {
+        // Nothing follows an ERROR: brokers end the connection, and those that do not are not to be trusted with it.
+        if (isRejection(error)) this.#blamed = pending;
+        connection.destroy(error);
         return;
       }
+      this.#refusedInARow = 0;
+      this.#settle(pending);
       if (this.#isWary) this.#resend(connection);
     });
     this.#pending.add(pending);
@@ -121,6 +125,14 @@ export class StompSink implements Sink {
     if (this.#hasReply) return;
     this.#hasReply = true;
     this.#options.log.warn(`${this.name} sends messages too, as replies to a temporary queue: they are lost`);
+  }
+
+  /** What is not given up is sent again on the next connection. */
+  #refused(pending: Pending, error: Error): void {
+    if (++pending.refusals < this.#options.maxAttempts) return;
+    // A broker that refuses everything must not empty a queue into its quarantine.
+    if (++this.#refusedInARow > MOST_REFUSED) this.#settleAll(error);
+    else this.#settle(pending, new MessageError("MESSAGE_NOT_SENDABLE", error.message));
   }
 
   #settle(pending: Pending, error?: Error): void {
@@ -139,17 +151,14 @@ export class StompSink implements Sink {
       this.#settleAll(error);
       return;
     }
-    if (!(error instanceof BrokerError) || error.code !== "BROKER_REJECTED") return;
+    if (!isRejection(error)) return;
     const [first] = this.#pending;
-    if (this.#isWary && first) this.#isRefused(first, error);
-    this.#isWary = this.#pending.size > 0;
-  }
-
-  /** Once more. True: that was the last time, and it is settled. */
-  #isRefused(pending: Pending, { message }: Error): boolean {
-    if (++pending.refusals < MOST_REFUSALS) return false;
-    this.#settle(pending, new MessageError("MESSAGE_NOT_SENDABLE", message));
-    return true;
+    const blamed = this.#blamed ?? (this.#isWary ? first : undefined);
+    // Who is blamed need not be looked for.
+    this.#isWary ||= this.#blamed === undefined;
+    this.#blamed = undefined;
+    if (blamed) this.#refused(blamed, error);
+    this.#isWary &&= this.#pending.size > 0;
   }
 
   #resend(connection: StompConnection): void {
@@ -166,3 +175,5 @@ export class StompSink implements Sink {
     this.#isReady();
   }
 }
+
+const isRejection = (error: Error) => error instanceof BrokerError && error.code === "BROKER_REJECTED";

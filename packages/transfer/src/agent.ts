@@ -49,6 +49,8 @@ export interface BrokerOptions {
   readonly backOff: BackOff | undefined;
   /** False: whatever the URI says. */
   readonly mayReconnect: boolean;
+  /** So often a message is sent that the broker refuses, before it is rejected (at least 1). */
+  readonly maxAttempts: number;
   /** Seconds. */
   readonly timeoutConnect: number;
   /** How long the broker may take to confirm what it is asked for, seconds. */
@@ -260,6 +262,7 @@ function brokerSide(
       : undefined,
     backOff: (values.reconnect ?? !endsByItself(values)) ? defaultBackOff : undefined,
     mayReconnect: values.reconnect !== false,
+    maxAttempts: values["max-attempts"],
     timeoutConnect: values["timeout-connect"],
     timeoutBroker: values["timeout-broker"],
     timeoutFlush: values["timeout-flush"],

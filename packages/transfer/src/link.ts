@@ -12,8 +12,10 @@ export interface LinkOptions<Connection> {
    * @throws BrokerError, which a later attempt may not meet; any other error is for good
    */
   readonly connect: (lost: (error: Error) => void, signal: AbortSignal) => Promise<Connection>;
-  /** Undefined: what is lost stays lost. */
+  /** Undefined: what is lost stays lost, unless `isWorthAnother`. */
   readonly backOff: BackOff | undefined;
+  /** Without a back-off: whether to connect once more after this loss. */
+  readonly isWorthAnother?: (lost: Error) => boolean;
   readonly log: Logger;
   /** Told when the first attempt has failed, and there will be others. */
   readonly onAway?: (() => void) | undefined;
@@ -106,8 +108,8 @@ export class Link<Connection> {
   #lost(error: Error): void {
     this.#connection = undefined;
     if (this.#over.signal.aborted) return;
-    const { name, backOff, log, onDown } = this.#options;
-    if (!backOff) {
+    const { name, backOff, isWorthAnother, log, onDown } = this.#options;
+    if (!backOff && !isWorthAnother?.(error)) {
       this.#end(error);
       return;
     }

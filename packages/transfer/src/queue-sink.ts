@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Message, MessageQueue } from "@spoolwire/message";
+import { MessageError, type Message, type MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import { Pauses, type BackOff } from "./back-off.js";
 import type { Settle, Sink } from "./sink.js";
@@ -63,15 +63,27 @@ export class QueueSink implements Sink {
       const group = this.#waiting;
       this.#waiting = [];
       this.#waitingSize = 0;
-      let failure: Error | undefined;
-      try {
-        await this.#addGroup(group.map(({ message }) => message));
-      } catch (error) {
-        failure = error as Error;
-      }
-      for (const { settle } of group) settle(failure);
+      await this.#settleGroup(group);
     }
     this.#committing = undefined;
+  }
+
+  async #settleGroup(group: Waiting[]): Promise<void> {
+    let failure: Error | undefined;
+    try {
+      await this.#addGroup(group.map(({ message }) => message));
+    } catch (error) {
+      failure = error as Error;
+    }
+    if (failure instanceof TypeError) {
+      // One of them cannot be written, such as half of a surrogate pair: it shows which, and the others go on.
+      if (group.length > 1) {
+        for (const each of group) await this.#settleGroup([each]);
+        return;
+      }
+      failure = new MessageError("MESSAGE_NOT_SENDABLE", failure.message, { cause: failure });
+    }
+    for (const { settle } of group) settle(failure);
   }
 
   async #addGroup(messages: Message[]): Promise<void> {

@@ -35,6 +35,7 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
     reliable: true,
     heartBeat: undefined,
     mayReconnect: true,
+    maxAttempts: 3,
     x509: undefined,
     backOff: { ...defaultBackOff, initialMs: 1, maxMs: 20 },
     timeoutConnect: 10,
@@ -143,7 +144,8 @@ describe("a reliable sink", () => {
     });
     expect(await send(options, ["1", "poison", "2"])).toEqual([undefined, "MESSAGE_NOT_SENDABLE", undefined]);
     expect(bodies.filter((body) => body === "poison")).toHaveLength(3);
-    expect(server?.clients).toBe(3);
+    // Nothing follows an ERROR, so that each of them is the end of a connection.
+    expect(server?.clients).toBe(4);
   });
 
   test("sends again on a new connection what was not confirmed in time", async () => {
@@ -180,6 +182,42 @@ describe("a reliable sink", () => {
     const heartBeat = { client: 0, server: 0.02 };
     expect(await send({ ...options, heartBeat }, ["1", "2"])).toEqual([undefined, undefined]);
     expect(bodies).toEqual(["1", "2"]);
+  });
+
+  /** Confirms all but poison, which it refuses in one of two ways; counts how often that was sent. */
+  const refusing = (sent: string[], hasReceipt: boolean) => async (peer: Peer) => {
+    for await (const { command, headers, body } of peer.frames()) {
+      if (command === "SEND") sent.push(body);
+      if (body.startsWith("poison")) {
+        const id = hasReceipt ? { "receipt-id": headers.receipt ?? "" } : {};
+        peer.socket.end(frame("ERROR", { message: "not this one", ...id }));
+        return;
+      }
+      peer.send(receipt(headers.receipt));
+    }
+  };
+
+  test.each([
+    // The first refusal does not tell which one is meant.
+    ["without a receipt-id", false, 3],
+    ["with a receipt-id", true, 2],
+  ])(
+    "gives a refused message up after `maxAttempts`, also in a run that ends: %s",
+    async (_, hasReceipt, times) => {
+      const sent: string[] = [];
+      const options = await brokerOf(refusing(sent, hasReceipt));
+      const outcomes = await send({ ...options, backOff: undefined, maxAttempts: 2 }, ["1", "poison", "2"]);
+      expect(outcomes).toEqual([undefined, "MESSAGE_NOT_SENDABLE", undefined]);
+      expect(sent.filter((body) => body === "poison")).toHaveLength(times);
+    },
+  );
+
+  test("does not give message after message up when the broker refuses them all", async () => {
+    const options = await brokerOf(refusing([], true));
+    const bodies = Array.from({ length: 20 }, (_, index) => `poison ${index}`);
+    const outcomes = await send({ ...options, maxAttempts: 1 }, bodies);
+    expect(outcomes.filter((code) => code === "MESSAGE_NOT_SENDABLE")).toHaveLength(10);
+    expect(outcomes.filter((code) => code === "BROKER_REJECTED")).toHaveLength(10);
   });
 
   test("without a back-off fails all that is not confirmed, and stays failed", async () => {

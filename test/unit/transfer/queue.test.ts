@@ -178,6 +178,21 @@ describe("a durable queue as a sink", () => {
   });
 });
 
+test("a message that a queue cannot hold is put aside, and those that came with it go on", async () => {
+  const source = new QueueSource(a, log, { remove: true });
+  fill("1", "odd", "2");
+  const { getMessage } = a;
+  a.getMessage = (name) => {
+    const message = getMessage.call(a, name);
+    if (message.body === "odd") message.body = "\ud800";
+    return message;
+  };
+  const run = new Transfer(source, new QueueSink(b, log), log).run(never);
+  expect(await run).toMatchObject({ confirmed: 2, rejected: 1 });
+  expect(drain(b)).toEqual(["1", "2"]);
+  expect([...a.quarantined()]).toHaveLength(1);
+});
+
 describe("a queue as a sink, whose disk fails", () => {
   const quick = { initialMs: 1, maxMs: 5, multiplier: 2, attempts: Infinity };
   const fileError = (code: string) => Object.assign(new Error(`${code}: injected`), { code });
