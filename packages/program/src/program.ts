@@ -34,7 +34,7 @@ export interface ProgramSpec<Entries extends readonly OptionEntry[]> {
    * What the table does not know of its values: for `--check`, and when they are read again. Nothing is changed.
    * @throws ConfigError with all that is wrong
    */
-  check?(options: OptionValues<Entries>, log: Logger): void;
+  check?(options: OptionValues<Entries>, log: Logger): void | Promise<void>;
 }
 
 /** The options that every program has. */
@@ -74,7 +74,9 @@ export interface Invocation<Entries extends readonly OptionEntry[]> {
    * Read the command line and its configuration file once more, check it, and hand the options to `use`.
    * @returns what `use` does; undefined if anything throws, and then all that is wrong is logged
    */
-  reread<Result>(use: (options: OptionValues<Entries>) => Result): Promise<Result | undefined>;
+  reread<Result>(
+    use: (options: OptionValues<Entries>) => Result | Promise<Result>,
+  ): Promise<Result | undefined>;
 }
 
 /** What `runService` needs beyond what every program does. */
@@ -150,14 +152,14 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     log.debugLevel = options.debug ?? 0;
     if (spec.configuration && asked("print-config")) return print(printConfig(spec.options, options, all));
     if (spec.configuration && asked("check")) {
-      spec.check?.(options, log);
+      await spec.check?.(options, log);
       return print(`${spec.name}: the configuration is valid\n`);
     }
-    const reread = async <Result>(use: (options: OptionValues<Entries>) => Result) => {
+    const reread = async <Result>(use: (options: OptionValues<Entries>) => Result | Promise<Result>) => {
       try {
         const again = await read();
-        spec.check?.(again, log);
-        return use(again);
+        await spec.check?.(again, log);
+        return await use(again);
       } catch (error) {
         tell(error);
         return undefined;

@@ -14,6 +14,8 @@ import {
   type X509,
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
+import { Checker, type CallbackPolicy } from "./callback.js";
+import { compileCallback, loadCallback } from "./load-callback.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
 import { MergedSource } from "./merged-source.js";
 import { QueueSink } from "./queue-sink.js";
@@ -106,7 +108,7 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
       options: agentOptions,
       relations: agentRelations,
       configuration: { root: program.name },
-      check: (options, log) => checkSides(options, { protocols, log, onAway: () => undefined }),
+      check: (options, log) => check(options, { protocols, log, onAway: () => undefined }),
     },
     argv,
     (invocation) =>
@@ -121,9 +123,10 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
 const quitSeconds = (values: Values) =>
   values["timeout-linger"] + values["timeout-flush"] + values["timeout-disconnect"] + 10;
 
-/** Open both sides. @throws ConfigError or what a queue throws */
-function prepare(values: Values, surroundings: Surroundings, service: Service): Work {
+/** Load the callback and open both sides. @throws ConfigError or what a queue throws */
+async function prepare(values: Values, surroundings: Surroundings, service: Service): Promise<Work> {
   const { log } = surroundings;
+  const checker = await openChecker(values, log);
   const source = about(sideOption("incoming", values), () => openSource(values, surroundings));
   const sink = about(sideOption("outgoing", values), () => openSink(values, surroundings));
   const transfer = new Transfer(source, sink, log, {
@@ -133,6 +136,7 @@ function prepare(values: Values, surroundings: Surroundings, service: Service): 
     inactivity: values["timeout-inactivity"],
     linger: values["timeout-linger"],
     lazy: values.lazy ?? false,
+    checker,
     onStarted: () => service.up(),
   });
   return async (signal) => {
@@ -152,11 +156,16 @@ const sideOption = (side: "incoming" | "outgoing", values: Values) =>
   values[`${side}-queue`] ? `${side}-queue` : `${side}-broker-uri`;
 
 /**
- * Check what can be checked of both sides without making or connecting anything.
+ * Check what can be checked of the callback and both sides without making or connecting anything.
  * @throws ConfigError with all that is wrong
  */
-function checkSides(values: Values, surroundings: Surroundings): void {
+async function check(values: Values, surroundings: Surroundings): Promise<void> {
   const problems: Problem[] = [];
+  const note = (error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+  };
+  await openChecker(values, surroundings.log).catch(note);
   for (const side of ["incoming", "outgoing"] as const) {
     const queue = values[`${side}-queue`];
     try {
@@ -166,8 +175,7 @@ function checkSides(values: Values, surroundings: Surroundings): void {
         else openSink(values, surroundings);
       });
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      problems.push(...error.problems);
+      note(error);
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -180,6 +188,22 @@ function checkQueue(properties: Properties, what: string): void {
     // The agent may make it; its options are right.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
+}
+
+async function openChecker(values: Values, log: Logger): Promise<Checker | undefined> {
+  const { "callback-path": path, "callback-code": code, "callback-data": data } = values;
+  const policy = values["callback-error"] as CallbackPolicy;
+  if (path === undefined && code === undefined) return undefined;
+  const [option, loading] =
+    path === undefined
+      ? ["callback-code", compileCallback(code ?? "")]
+      : ["callback-path", loadCallback(path)];
+  const callback = await loading.catch((error: unknown) =>
+    about(option, () => {
+      throw error;
+    }),
+  );
+  return new Checker(callback, log, { policy, data });
 }
 
 function openSource(values: Values, surroundings: Surroundings): Source {

@@ -5,9 +5,11 @@ export {
   type BrokerSourceOptions,
   type Protocol,
 } from "./agent.js";
-export { TransferError } from "./errors.js";
+export { Checker, type Callback, type CallbackPolicy, type CheckerOptions } from "./callback.js";
+export { CallbackError, TransferError } from "./errors.js";
 export { defaultBackOff, type BackOff } from "./back-off.js";
 export { Link, type LinkOptions } from "./link.js";
+export { compileCallback, loadCallback } from "./load-callback.js";
 export { agentOptions, agentRelations } from "./options.js";
 export { MergedSource } from "./merged-source.js";
 export { QueueSink } from "./queue-sink.js";

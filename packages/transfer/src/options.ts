@@ -7,6 +7,7 @@ import {
   type OptionEntry,
   type Relation,
 } from "@spoolwire/program";
+import { callbackPolicies } from "./callback.js";
 
 const uri = "where the broker is, as stomp://HOST:PORT, stomp+ssl://HOST:PORT or failover:(URI,URI)";
 const auth =
@@ -87,6 +88,26 @@ export const agentOptions = [
     name: "remove",
     type: "boolean",
     help: "incoming queue: remove what was processed instead of unlocking it",
+  },
+  {
+    name: "callback-path",
+    type: "string",
+    value: "FILE",
+    help: "a JavaScript module with any of start(data), check(message), idle(), stop()",
+  },
+  {
+    name: "callback-code",
+    type: "string",
+    value: "CODE",
+    help: "JavaScript for each message, with hdr, bdy and msg; a string that it returns drops the message",
+  },
+  { name: "callback-data", type: "properties", help: "what the callback's start is given" },
+  {
+    name: "callback-error",
+    type: "string",
+    choices: callbackPolicies,
+    default: "quarantine",
+    help: "what becomes of a message for which the callback fails; stop ends the run",
   },
   { name: "lazy", type: "boolean", help: "open the outgoing side only when there is a message" },
   {
@@ -173,6 +194,9 @@ export const agentRelations: readonly Relation[] = [
   requires("max-body-size", "incoming-broker-uri", "outgoing-broker-uri"),
   requires("loop", "incoming-queue"),
   requires("remove", "incoming-queue"),
+  excludes("callback-path", "callback-code"),
+  requires("callback-data", "callback-path", "callback-code"),
+  requires("callback-error", "callback-path", "callback-code"),
   requires("reconnect", "incoming-broker-uri", "outgoing-broker-uri"),
   requires("heart-beat", "incoming-broker-uri", "outgoing-broker-uri"),
   ...serviceRelations,

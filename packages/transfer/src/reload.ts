@@ -16,16 +16,16 @@ export type Work = (signal: AbortSignal) => Promise<number>;
 export async function runWithReload(
   { options, reread, log, signal }: Given,
   service: Service,
-  prepare: (options: Given["options"]) => Work,
+  prepare: (options: Given["options"]) => Promise<Work>,
 ): Promise<number> {
-  let latest = { options, work: prepare(options) };
+  let latest = { options, work: await prepare(options) };
   let interrupt = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   service.reload = async () => {
-    const next = await reread((given) => {
+    const next = await reread(async (given) => {
       const wanted = { ...given, ...ofProcess(options) };
       if (isDeepStrictEqual(wanted, latest.options)) return latest;
-      return { options: wanted, work: prepare(wanted) };
+      return { options: wanted, work: await prepare(wanted) };
     });
     if (!next) return log.error("the configuration stays as it was");
     if (next === latest) return log.info("the configuration has not changed");

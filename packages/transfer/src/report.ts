@@ -8,6 +8,8 @@ export interface TransferReport {
   confirmed: number;
   /** Messages that cannot be read, or not be sent; the log says where each of them is. */
   rejected: number;
+  /** Messages that a callback has dropped; the source has forgotten them. */
+  dropped: number;
   /** The sizes of the messages taken, characters and bytes added up as `Message.size` does. */
   bytes: number;
   /** How long it took. */

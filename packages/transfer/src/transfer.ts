@@ -1,5 +1,6 @@
 import { MessageError, type Message } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
+import type { Checker, Verdict } from "./callback.js";
 import { TransferError } from "./errors.js";
 import type { TransferReport } from "./report.js";
 import type { Sink } from "./sink.js";
@@ -18,6 +19,8 @@ export interface TransferOptions {
   readonly linger?: number;
   /** Start the sink when the first message is there (default false). */
   readonly lazy?: boolean;
+  /** Asked about each message, which is counted before. */
+  readonly checker?: Checker | undefined;
   /** Called when both sides are started (a lazy sink not yet). */
   readonly onStarted?: () => void;
 }
@@ -35,7 +38,14 @@ const WAIT_MS = 1000;
  * of the two places; after a crash it may be in both. At the end everything not settled is released.
  */
 export class Transfer {
-  readonly report: TransferReport = { received: 0, confirmed: 0, rejected: 0, bytes: 0, seconds: 0 };
+  readonly report: TransferReport = {
+    received: 0,
+    confirmed: 0,
+    rejected: 0,
+    dropped: 0,
+    bytes: 0,
+    seconds: 0,
+  };
   readonly #source: Source;
   readonly #sink: Sink;
   readonly #log: Logger;
@@ -81,6 +91,7 @@ export class Transfer {
 
   async #start(signal: AbortSignal): Promise<void> {
     try {
+      await this.#options.checker?.start();
       // The sink first: a source that delivers at once should find it ready.
       if (!this.#options.lazy) await this.#startSink(signal);
       await this.#source.start(signal);
@@ -123,7 +134,10 @@ export class Transfer {
         slice = performance.now() + SLICE_MS;
       }
       if (arrival.kind === "end") break;
-      if (arrival.kind === "none") continue;
+      if (arrival.kind === "none") {
+        if (!this.#stopping) await this.#options.checker?.idle();
+        continue;
+      }
       if (arrival.kind === "rejected") {
         this.#countRejected(arrival.told);
         continue;
@@ -134,12 +148,33 @@ export class Transfer {
       const { ticket } = arrival;
       this.#pending.add(ticket);
       if (!this.#sinkStarted) await this.#startSink(signal);
-      const room = this.#send(arrival.message, ticket);
+      const room = this.#handle(arrival.message, ticket);
       if (room) {
         await this.#sleep(deadline - now, room);
         lastArrival = performance.now();
       }
     }
+  }
+
+  /** As `#send`, if the checker has nothing against it; one that takes its time is part of the wait for room. */
+  #handle(message: Message, ticket: Ticket): Promise<void> | undefined {
+    const verdict = this.#options.checker?.check(message) ?? { kind: "send", message };
+    if (!(verdict instanceof Promise)) return this.#obey(verdict, ticket);
+    return verdict.then((later) => this.#obey(later, ticket)).catch((error: unknown) => this.#fail(error));
+  }
+
+  #obey(verdict: Verdict, ticket: Ticket): Promise<void> | undefined {
+    // The run has not waited for the verdict: the message is released already.
+    if (this.#finished) return undefined;
+    if (verdict.kind === "send") return this.#send(verdict.message, ticket);
+    this.#pending.delete(ticket);
+    if (verdict.kind === "reject") this.#reject(ticket, verdict.error);
+    else {
+      this.#source.ack(ticket);
+      this.report.dropped++;
+    }
+    this.#wake();
+    return undefined;
   }
 
   #send(message: Message, ticket: Ticket): Promise<void> | undefined {
@@ -154,7 +189,7 @@ export class Transfer {
   }
 
   /** One bad message never stops the others. */
-  #reject(ticket: Ticket, error: MessageError): void {
+  #reject(ticket: Ticket, error: Error): void {
     this.#countRejected(this.#source.reject(ticket, error.message));
   }
 
@@ -205,6 +240,8 @@ export class Transfer {
           if (!room || this.#failure || this.#stopping) resolve();
         };
         room?.then(resolve, reject);
+        // What came over the run while `room` was made has woken nobody.
+        if (room) this.#wake();
       });
     } finally {
       clearTimeout(timer);
@@ -229,9 +266,10 @@ export class Transfer {
     this.#finished = true;
     for (const ticket of this.#pending) await this.#attempt(() => this.#source.release(ticket));
     await this.#attempt(() => this.#source.stop());
+    await this.#attempt(() => this.#options.checker?.stop());
   }
 
-  async #attempt(work: () => Promise<void> | void): Promise<void> {
+  async #attempt(work: () => Promise<void> | undefined | void): Promise<void> {
     try {
       await work();
     } catch (error) {

@@ -166,6 +166,30 @@ describe("options", () => {
       "--loop needs --incoming-queue",
     ],
     [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--callback-path", "x.mjs", "--callback-code", "x"],
+      "--callback-path does not go with --callback-code",
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--callback-data", "a=b"],
+      "--callback-data needs --callback-path or --callback-code",
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--callback-error", "skip"],
+      "--callback-error needs --callback-path or --callback-code",
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--callback-code", "x", "--callback-error", "ignore"],
+      'Expected --callback-error to be one of quarantine, skip, stop, got "ignore"',
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--callback-code", "$hdr->{x} = 1;"],
+      '--callback-code is Perl, expected JavaScript: such as hdr.destination = "/queue/app"; delete hdr["message-id"]; if (bdy === "") return "empty"',
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--max-attempts", "0"],
+      'Expected --max-attempts to be an integer >= 1, got "0"',
+    ],
+    [
       [...queueOnly, "--outgoing-queue", "path=DIR/b", "--daemon", "--statistics"],
       "--daemon does not go with --statistics",
     ],

@@ -181,9 +181,9 @@ describe("a durable queue as a sink", () => {
 test("a message that a queue cannot hold is put aside, and those that came with it go on", async () => {
   const source = new QueueSource(a, log, { remove: true });
   fill("1", "odd", "2");
-  const { getMessage } = a;
+  const getMessage = a.getMessage.bind(a);
   a.getMessage = (name) => {
-    const message = getMessage.call(a, name);
+    const message = getMessage(name);
     if (message.body === "odd") message.body = "\ud800";
     return message;
   };
