@@ -1,5 +1,7 @@
 import { ConfigError } from "@spoolwire/program";
+import { toFrame } from "@spoolwire/stomp";
 import { runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
+import { checkBodySize } from "./connect.js";
 import { StompSink } from "./stomp-sink.js";
 import { StompSource } from "./stomp-source.js";
 import { UdpSink } from "./udp-sink.js";
@@ -12,6 +14,7 @@ export const stomp: Protocol = {
     return new StompSource(options);
   },
   openSink: (options) => (isUdp(options) ? new UdpSink(options) : new StompSink(options)),
+  checkMessage: (message, options) => checkBodySize(toFrame(message), options),
 };
 
 const isUdp = ({ uri }: BrokerOptions) => uri.startsWith("udp:");

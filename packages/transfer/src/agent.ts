@@ -1,4 +1,9 @@
-import { openMessageQueue, type MessageQueue, type MessageQueueOptions } from "@spoolwire/message";
+import {
+  openMessageQueue,
+  type Message,
+  type MessageQueue,
+  type MessageQueueOptions,
+} from "@spoolwire/message";
 import {
   about,
   ConfigError,
@@ -11,6 +16,7 @@ import {
   type Problem,
   type Properties,
   type Service,
+  type Streams,
   type X509,
 } from "@spoolwire/program";
 import { agentOptions, agentRelations } from "./options.js";
@@ -18,8 +24,10 @@ import { Checker, type CallbackPolicy } from "./callback.js";
 import { compileCallback, loadCallback } from "./load-callback.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
 import { MergedSource } from "./merged-source.js";
+import { DrySink } from "./dry-run.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
+import { Rate } from "./rate.js";
 import { describeProgress, describeReport, transferMetrics } from "./report.js";
 import { runWithReload, type Work } from "./reload.js";
 import type { Sink } from "./sink.js";
@@ -83,6 +91,8 @@ export interface Protocol {
   openSource(options: BrokerSourceOptions): Source;
   /** @throws ConfigError or TypeError if the options make no sense to it */
   openSink(options: BrokerOptions): Sink;
+  /** @throws MessageError if no broker could be sent this message */
+  checkMessage(message: Message, options: BrokerOptions): void;
 }
 
 export interface AgentSpec {
@@ -97,6 +107,7 @@ interface Surroundings {
   readonly protocols: readonly Protocol[];
   readonly log: Logger;
   readonly onAway: () => void;
+  readonly streams: Streams;
 }
 
 /** Run a transfer agent's command line. @returns the exit status */
@@ -108,12 +119,13 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
       options: agentOptions,
       relations: agentRelations,
       configuration: { root: program.name },
-      check: (options, log) => check(options, { protocols, log, onAway: () => undefined }),
+      check: (options, log) => check(options, { protocols, log, streams: process, onAway: () => undefined }),
     },
     argv,
     (invocation) =>
       runService(invocation, quitSeconds(invocation.options), (service) => {
-        const surroundings = { protocols, log: invocation.log, onAway: () => service.up() };
+        const { log, streams } = invocation;
+        const surroundings = { protocols, log, streams, onAway: () => service.up() };
         return runWithReload(invocation, service, (options) => prepare(options, surroundings, service));
       }),
   );
@@ -137,6 +149,8 @@ async function prepare(values: Values, surroundings: Surroundings, service: Serv
     linger: values["timeout-linger"],
     lazy: values.lazy ?? false,
     checker,
+    rate: values.rate === undefined ? undefined : new Rate(values.rate),
+    keep: values["dry-run"] ?? false,
     onStarted: () => service.up(),
   });
   return async (signal) => {
@@ -207,17 +221,18 @@ async function openChecker(values: Values, log: Logger): Promise<Checker | undef
 }
 
 function openSource(values: Values, surroundings: Surroundings): Source {
-  const queue = values["incoming-queue"];
+  const { "incoming-queue": queue, "dry-run": isDry = false } = values;
   if (queue) {
     const options = queueOptions(queue, "--incoming-queue");
     // An agent that loops may be started before the application's first message; one that does not has
     // nothing to do without a queue, and its path is most likely misspelt.
-    const opened = open({ ...options, create: values.loop ?? false }, "--incoming-queue");
+    const loop = values.loop === true && !isDry;
+    const opened = open({ ...options, create: loop }, "--incoming-queue");
     return new QueueSource(opened, surroundings.log, {
-      loop: values.loop ?? false,
-      remove: values.remove ?? false,
+      loop,
+      remove: values.remove === true && !isDry,
       // What an agent that was killed had locked is waited for no longer than it has to be.
-      ...(options.maxlock && { purgeInterval: Math.min(options.maxlock, 300) }),
+      purgeInterval: isDry ? 0 : Math.min(options.maxlock || 300, 300),
     });
   }
   const { reliable, count, prefetch, subscribe = [] } = values;
@@ -225,8 +240,10 @@ function openSource(values: Values, surroundings: Surroundings): Source {
     const side = brokerSide("incoming", uri, values, surroundings);
     return side.protocol.openSource({
       ...side.options,
+      // A broker that is not to wait for acknowledgements forgets what it has sent.
+      reliable: side.options.reliable || isDry,
       subscriptions: subscribe,
-      unsubscriptions: values.unsubscribe,
+      unsubscriptions: isDry ? undefined : values.unsubscribe,
       prefetch: prefetch ?? (reliable && count ? Math.min(count, 100) : undefined),
     });
   });
@@ -235,15 +252,19 @@ function openSource(values: Values, surroundings: Surroundings): Source {
 }
 
 function openSink(values: Values, surroundings: Surroundings): Sink {
-  const queue = values["outgoing-queue"];
+  const print = (line: string) => void surroundings.streams.stdout.write(`${line}\n`);
+  const { "outgoing-queue": queue, "dry-run": isDry } = values;
   if (queue) {
     // So that what a broker is told to forget is on the disk.
     const options: MessageQueueOptions = { durability: "full", ...queueOptions(queue, "--outgoing-queue") };
+    if (isDry) return new DrySink(print, () => undefined);
     const backOff = endsByItself(values) ? undefined : defaultBackOff;
     return new QueueSink(open(options, "--outgoing-queue"), surroundings.log, backOff);
   }
   const side = brokerSide("outgoing", values["outgoing-broker-uri"] ?? "", values, surroundings);
-  return side.protocol.openSink(side.options);
+  const sink = side.protocol.openSink(side.options);
+  if (!isDry) return sink;
+  return new DrySink(print, (message) => side.protocol.checkMessage(message, side.options));
 }
 
 /** Whether a run is over some day without being told, so that somebody waits for it: cron, a script. */

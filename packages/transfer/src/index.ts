@@ -14,6 +14,7 @@ export { agentOptions, agentRelations } from "./options.js";
 export { MergedSource } from "./merged-source.js";
 export { QueueSink } from "./queue-sink.js";
 export { QueueSource, type QueueSourceOptions } from "./queue-source.js";
+export { Rate } from "./rate.js";
 export { describeReport, type TransferReport } from "./report.js";
 export type { Settle, Sink } from "./sink.js";
 export type { Arrival, Source, Ticket } from "./source.js";

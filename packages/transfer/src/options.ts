@@ -82,6 +82,13 @@ export const agentOptions = [
   },
   { name: "window", type: "integer", value: "N", help: "most messages not yet confirmed (0: no limit)" },
   { name: "count", type: "integer", short: "c", value: "N", help: "stop after N messages" },
+  {
+    name: "rate",
+    type: "number",
+    min: 0.001,
+    value: "N",
+    help: "take at most N messages a second",
+  },
   { name: "duration", type: "number", value: "SECONDS", help: "stop after so long" },
   { name: "loop", type: "boolean", help: "incoming queue: wait for more at its end instead of stopping" },
   {
@@ -108,6 +115,11 @@ export const agentOptions = [
     choices: callbackPolicies,
     default: "quarantine",
     help: "what becomes of a message for which the callback fails; stop ends the run",
+  },
+  {
+    name: "dry-run",
+    type: "boolean",
+    help: "show what would be moved, and move nothing; an incoming queue is gone over once",
   },
   { name: "lazy", type: "boolean", help: "open the outgoing side only when there is a message" },
   {
@@ -202,4 +214,6 @@ export const agentRelations: readonly Relation[] = [
   ...serviceRelations,
   // They would have nobody to go to; SIGUSR1 puts them in the log.
   excludes("daemon", "statistics"),
+  // Its output is for somebody who looks.
+  excludes("dry-run", "daemon"),
 ];

@@ -8,7 +8,7 @@ export interface QueueSourceOptions {
   readonly loop?: boolean;
   /** Remove what was acknowledged instead of unlocking it (default false). */
   readonly remove?: boolean;
-  /** At least so often, in seconds, the queue is purged while the source is in use (default 300). */
+  /** At the start and then so often, in seconds, the queue is purged (default 300; 0: never). */
   readonly purgeInterval?: number;
 }
 
@@ -58,11 +58,14 @@ export class QueueSource implements Source {
 
   async start(signal: AbortSignal): Promise<void> {
     // What a crashed agent had locked is taken up again, if its locks are old enough.
-    await this.#clean(signal);
+    if (this.#options.purgeInterval > 0) await this.#clean(signal);
   }
 
   next(waitMs: number): Arrival | Promise<Arrival> {
-    if (performance.now() - this.#purgedAt > this.#options.purgeInterval * 1000) this.#cleanMeanwhile();
+    const { purgeInterval } = this.#options;
+    if (purgeInterval > 0 && performance.now() - this.#purgedAt > purgeInterval * 1000) {
+      this.#cleanMeanwhile();
+    }
     this.#advance ??= this.#fetch();
     return this.#take() ?? this.#wait(waitMs);
   }

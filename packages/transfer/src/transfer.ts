@@ -2,6 +2,7 @@ import { MessageError, type Message } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import type { Checker, Verdict } from "./callback.js";
 import { TransferError } from "./errors.js";
+import type { Rate } from "./rate.js";
 import type { TransferReport } from "./report.js";
 import type { Sink } from "./sink.js";
 import type { Source, Ticket } from "./source.js";
@@ -19,6 +20,10 @@ export interface TransferOptions {
   readonly linger?: number;
   /** Start the sink when the first message is there (default false). */
   readonly lazy?: boolean;
+  /** Take no more than this (default: as fast as it goes). */
+  readonly rate?: Rate | undefined;
+  /** Give messages back instead of acknowledging them: nothing is moved (default false). */
+  readonly keep?: boolean;
   /** Asked about each message, which is counted before. */
   readonly checker?: Checker | undefined;
   /** Called when both sides are started (a lazy sink not yet). */
@@ -107,7 +112,7 @@ export class Transfer {
   }
 
   async #move(started: number, signal: AbortSignal): Promise<void> {
-    const { window = 0, count = 0, duration = Infinity, inactivity = Infinity } = this.#options;
+    const { window = 0, count = 0, duration = Infinity, inactivity = Infinity, rate } = this.#options;
     const deadline = started + duration * 1000;
     let lastArrival = performance.now();
     let slice = lastArrival + SLICE_MS;
@@ -128,6 +133,12 @@ export class Transfer {
         lastArrival = performance.now();
         continue;
       }
+      const restMs = rate?.waitMs() ?? 0;
+      if (restMs > 0) {
+        await this.#sleep(Math.min(restMs, deadline - now));
+        lastArrival = performance.now();
+        continue;
+      }
       let arrival = this.#source.next(patience);
       if (arrival instanceof Promise) {
         arrival = await arrival;
@@ -144,6 +155,7 @@ export class Transfer {
       }
       lastArrival = performance.now();
       this.report.received++;
+      rate?.take();
       this.report.bytes += arrival.message.size;
       const { ticket } = arrival;
       this.#pending.add(ticket);
@@ -170,7 +182,7 @@ export class Transfer {
     this.#pending.delete(ticket);
     if (verdict.kind === "reject") this.#reject(ticket, verdict.error);
     else {
-      this.#source.ack(ticket);
+      this.#acknowledge(ticket);
       this.report.dropped++;
     }
     this.#wake();
@@ -209,13 +221,18 @@ export class Transfer {
     try {
       if (error) this.#reject(ticket, error);
       else {
-        this.#source.ack(ticket);
+        this.#acknowledge(ticket);
         this.report.confirmed++;
       }
     } catch (failure) {
       this.#fail(failure);
     }
     this.#wake();
+  }
+
+  #acknowledge(ticket: Ticket): void {
+    if (this.#options.keep) this.#source.release(ticket);
+    else this.#source.ack(ticket);
   }
 
   #fail(error: unknown): void {

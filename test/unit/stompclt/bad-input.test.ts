@@ -155,6 +155,13 @@ describe("options", () => {
     ],
     [
       [
+        ...["--incoming-broker-uri", uri, "--subscribe", "destination=/q/x", "--remove"],
+        ...["--outgoing-queue", "path=DIR/b"],
+      ],
+      "--remove needs --incoming-queue",
+    ],
+    [
+      [
         "--incoming-broker-uri",
         uri,
         "--subscribe",
@@ -184,6 +191,14 @@ describe("options", () => {
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b", "--callback-code", "$hdr->{x} = 1;"],
       '--callback-code is Perl, expected JavaScript: such as hdr.destination = "/queue/app"; delete hdr["message-id"]; if (bdy === "") return "empty"',
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--rate", "0"],
+      'Expected --rate to be a number >= 0.001, got "0"',
+    ],
+    [
+      [...queueOnly, "--outgoing-queue", "path=DIR/b", "--dry-run", "--daemon"],
+      "--dry-run does not go with --daemon",
     ],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b", "--max-attempts", "0"],

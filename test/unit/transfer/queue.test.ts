@@ -328,7 +328,7 @@ describe("a queue as a source", () => {
 });
 
 describe("the statistics", () => {
-  const report = { confirmed: 0, rejected: 0, seconds: 2 };
+  const report = { confirmed: 0, rejected: 0, dropped: 0, seconds: 2 };
   test.each([
     [0, 0, ["processed no messages"]],
     [1, 10, ["processed only 1 message"]],
