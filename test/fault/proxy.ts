@@ -158,6 +158,7 @@ class Road {
       reliable: !this.#careless,
       heartBeat: undefined,
       mayReconnect: true,
+      maxAttempts: 3,
       backOff: { ...defaultBackOff, initialMs: 1, maxMs: 100 },
       timeoutConnect: 30,
       timeoutBroker: 30,

@@ -25,6 +25,7 @@ import { compileCallback, loadCallback } from "./load-callback.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
 import { MergedSource } from "./merged-source.js";
 import { DrySink } from "./dry-run.js";
+import { showLive } from "./live.js";
 import { QueueSink } from "./queue-sink.js";
 import { QueueSource } from "./queue-source.js";
 import { Rate } from "./rate.js";
@@ -126,7 +127,8 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
       runService(invocation, quitSeconds(invocation.options), (service) => {
         const { log, streams } = invocation;
         const surroundings = { protocols, log, streams, onAway: () => service.up() };
-        return runWithReload(invocation, service, (options) => prepare(options, surroundings, service));
+        const show = (transfer: Transfer) => showLive(transfer, log, streams.stderr);
+        return runWithReload(invocation, service, (options) => prepare(options, surroundings, service, show));
       }),
   );
 }
@@ -136,7 +138,12 @@ const quitSeconds = (values: Values) =>
   values["timeout-linger"] + values["timeout-flush"] + values["timeout-disconnect"] + 10;
 
 /** Load the callback and open both sides. @throws ConfigError or what a queue throws */
-async function prepare(values: Values, surroundings: Surroundings, service: Service): Promise<Work> {
+async function prepare(
+  values: Values,
+  surroundings: Surroundings,
+  service: Service,
+  show: (transfer: Transfer) => () => void,
+): Promise<Work> {
   const { log } = surroundings;
   const checker = await openChecker(values, log);
   const source = about(sideOption("incoming", values), () => openSource(values, surroundings));
@@ -156,9 +163,11 @@ async function prepare(values: Values, surroundings: Surroundings, service: Serv
   return async (signal) => {
     service.status = () => describeProgress(transfer.report);
     service.metrics = () => transferMetrics(transfer.report);
+    const hide = show(transfer);
     try {
       await transfer.run(signal);
     } finally {
+      hide();
       if (values.statistics) for (const line of describeReport(transfer.report)) log.info(line);
     }
     return transfer.report.rejected > 0 ? ExitStatus.dataError : ExitStatus.ok;
@@ -231,8 +240,7 @@ function openSource(values: Values, surroundings: Surroundings): Source {
     return new QueueSource(opened, surroundings.log, {
       loop,
       remove: values.remove === true && !isDry,
-      // What an agent that was killed had locked is waited for no longer than it has to be.
-      purgeInterval: isDry ? 0 : Math.min(options.maxlock || 300, 300),
+      purgeInterval: isDry ? 0 : purgeInterval(options.maxlock),
     });
   }
   const { reliable, count, prefetch, subscribe = [] } = values;
@@ -250,6 +258,9 @@ function openSource(values: Values, surroundings: Surroundings): Source {
   const [first] = sources;
   return first && sources.length === 1 ? first : new MergedSource(sources);
 }
+
+/** What an agent that was killed had locked is waited for no longer than it has to be. */
+const purgeInterval = (maxlock = 300) => (maxlock === 0 ? 300 : Math.min(maxlock, 300));
 
 function openSink(values: Values, surroundings: Surroundings): Sink {
   const print = (line: string) => void surroundings.streams.stdout.write(`${line}\n`);

@@ -8,6 +8,7 @@ export {
 export { Checker, type Callback, type CallbackPolicy, type CheckerOptions } from "./callback.js";
 export { CallbackError, TransferError } from "./errors.js";
 export { defaultBackOff, type BackOff } from "./back-off.js";
+export { showLive } from "./live.js";
 export { Link, type LinkOptions } from "./link.js";
 export { compileCallback, loadCallback } from "./load-callback.js";
 export { agentOptions, agentRelations } from "./options.js";

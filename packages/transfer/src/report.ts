@@ -33,6 +33,7 @@ export function transferMetrics(report: TransferReport): Metric[] {
     counter("messages_received", "Messages taken from the source.", report.received),
     counter("messages_confirmed", "Messages that are safe at the sink.", report.confirmed),
     counter("messages_rejected", "Messages that cannot be read or not be sent.", report.rejected),
+    counter("messages_dropped", "Messages that a callback has dropped.", report.dropped),
     counter("messages_size", "The sizes of the messages taken, characters and bytes.", report.bytes),
   ];
 }

@@ -69,6 +69,11 @@ export class Transfer {
     this.#options = options;
   }
 
+  /** How many messages are on their way, taken from the source and not settled. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   /**
    * Run until the source ends, a limit is reached, or `signal` is aborted.
    * @throws the first failure of source or sink; TransferError TRANSFER_PENDING if messages were left
