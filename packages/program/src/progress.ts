@@ -21,8 +21,9 @@ export class Progress {
     if (!this.#stream.isTTY || performance.now() < this.#next) return;
     this.#next = performance.now() + EVERY_MS;
     this.#shown = true;
-    // One line of the terminal: a longer one could not be taken away again.
-    this.#stream.write(`\r\x1b[K${text().slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    // One line of the terminal: a longer one could not be taken away again. Some do not know their width.
+    const { columns = 0 } = this.#stream;
+    this.#stream.write(`\r\x1b[K${text().slice(0, (columns > 0 ? columns : 80) - 1)}`);
   }
 
   /** Take the line away, before the next is written or the program ends. */

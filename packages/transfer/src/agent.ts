@@ -23,6 +23,7 @@ import { agentOptions, agentRelations } from "./options.js";
 import { Checker, type CallbackPolicy } from "./callback.js";
 import { compileCallback, loadCallback } from "./load-callback.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
+import { DirSource, parseDirOptions } from "./dir-source.js";
 import { MergedSource } from "./merged-source.js";
 import { DrySink } from "./dry-run.js";
 import { showLive } from "./live.js";
@@ -231,6 +232,11 @@ async function openChecker(values: Values, log: Logger): Promise<Checker | undef
 
 function openSource(values: Values, surroundings: Surroundings): Source {
   const { "incoming-queue": queue, "dry-run": isDry = false } = values;
+  if (queue?.type === "dir") {
+    const { path, settle, done } = parseDirOptions(queue, "--incoming-queue");
+    const goes = isDry ? {} : { done, loop: values.loop, remove: values.remove };
+    return new DirSource({ path, settle, ...goes });
+  }
   if (queue) {
     const options = queueOptions(queue, "--incoming-queue");
     // An agent that loops may be started before the application's first message; one that does not has

@@ -5,6 +5,7 @@ export {
   type BrokerSourceOptions,
   type Protocol,
 } from "./agent.js";
+export { DirSource, type DirSourceOptions } from "./dir-source.js";
 export { Checker, type Callback, type CallbackPolicy, type CheckerOptions } from "./callback.js";
 export { CallbackError, TransferError } from "./errors.js";
 export { defaultBackOff, type BackOff } from "./back-off.js";

@@ -35,7 +35,11 @@ export const agentOptions = [
   { name: "incoming-broker-sockopts", type: "properties", help: sockopts },
   { name: "incoming-broker-stomp-debug", type: "string", value: "WORDS", help: stompDebug },
   { name: "incoming-broker-type", type: "string", value: "TYPE", help: type },
-  { name: "incoming-queue", type: "properties", help: `send from a queue: ${queue}` },
+  {
+    name: "incoming-queue",
+    type: "properties",
+    help: `send from a queue: ${queue}; or the files of a plain directory: type=dir path=DIRECTORY settle=SECONDS done=DIRECTORY`,
+  },
   { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}, or udp://HOST:PORT` },
   { name: "outgoing-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
   { name: "outgoing-broker-connect", type: "properties", help: connect },

@@ -24,6 +24,14 @@ test("progress is one line of a terminal, written over now and then, and taken a
   expect(text()).toBe("\r\x1b[K123456789\r\x1b[Knext\r\x1b[K");
 });
 
+test("a terminal that does not know its width gets the whole line", () => {
+  const { stream, text } = terminal(true);
+  const progress = new Progress(Object.assign(stream, { columns: 0 }));
+  vi.advanceTimersByTime(1000);
+  progress.show(() => "words");
+  expect(text()).toBe("\r\x1b[Kwords");
+});
+
 test("progress is nothing but on a terminal", () => {
   const { stream, text } = terminal(false);
   const progress = new Progress(stream);

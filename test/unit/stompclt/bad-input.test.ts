@@ -234,6 +234,14 @@ describe("options", () => {
       [...queueOnly, "--outgoing-broker-uri", uri, "--max-body-size", "0.5"],
       'Expected --max-body-size to be an integer >= 0, got "0.5"',
     ],
+    [
+      ["--incoming-queue", "type=dir path=DIR colour=red", "--outgoing-queue", "path=DIR/b"],
+      "Expected --incoming-queue type=dir to have path, and settle and done or not, got `colour`",
+    ],
+    [
+      ["--incoming-queue", "type=dir path=DIR settle=soon", "--outgoing-queue", "path=DIR/b"],
+      'Expected `settle` in --incoming-queue to be seconds, got "soon"',
+    ],
     [[...queueOnly, "--outgoing-queue", "type=DQS"], "Expected --outgoing-queue to have path=DIRECTORY"],
     [
       [...queueOnly, "--outgoing-queue", "path=DIR/b granularity=x"],

@@ -1,0 +1,198 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, type Stats } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { Message } from "@spoolwire/message";
+import { ConfigError, type Properties } from "@spoolwire/program";
+import type { Arrival, Source, Ticket } from "./source.js";
+
+export interface DirSourceOptions {
+  readonly path: string;
+  /** Seconds that nothing may have happened to a file before it is taken (default 2). */
+  readonly settle?: number | undefined;
+  /** Move a file here when it is acknowledged; on the same file system (default: see `remove`). */
+  readonly done?: string | undefined;
+  /** Go on looking at the end of the directory instead of ending there (default false). */
+  readonly loop?: boolean | undefined;
+  /** Remove a file when it is acknowledged, unless there is `done` (default false: it stays). */
+  readonly remove?: boolean | undefined;
+}
+
+/**
+ * The options of a directory as they are written on a command line.
+ * @param what names them in an error
+ * @throws ConfigError
+ */
+export function parseDirOptions(
+  properties: Properties,
+  what: string,
+): Pick<DirSourceOptions, "path" | "settle" | "done"> {
+  const known = ["type", "path", "settle", "done"];
+  const unknown = Object.keys(properties).find((name) => !known.includes(name));
+  const { path, settle, done } = properties;
+  if (path === undefined || unknown !== undefined) {
+    const got = unknown === undefined ? "no path" : `\`${unknown}\``;
+    throw new ConfigError(`Expected ${what} type=dir to have path, and settle and done or not, got ${got}`);
+  }
+  if (settle !== undefined && !/^\d+(\.\d+)?$/.test(settle)) {
+    throw new ConfigError(`Expected \`settle\` in ${what} to be seconds, got "${settle}"`);
+  }
+  return { path, settle: settle === undefined ? undefined : Number(settle), done };
+}
+
+/** One file, as it was when it was read. */
+interface FileTicket {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** How often a directory is looked at, milliseconds; but looking takes no more than a hundredth of the time. */
+const LOOK_MS = 1000;
+const SHARE = 1 / 100;
+
+/** After so many files that are not taken, others have their turn. */
+const MOST_SKIPPED = 500;
+
+/** Where a file goes that can never be sent, within the directory; nobody looks for files there. */
+const REJECTED = ".rejected";
+
+/** What programs call a file that they are not done with. */
+const UNFINISHED = /^\.|~$|\.(tmp|temp|part|partial|filepart|crdownload|swp)$/i;
+
+/**
+ * The files of a plain directory, one message each: its bytes, and the header `file-name`. A file is taken when it
+ * has settled: its name is not that of an unfinished one, and nothing has happened to it (`ctime`, which no program
+ * can set) for `settle` seconds. Writers that give a file its name when it is whole need no such time.
+ *
+ * What is acknowledged goes (`done`, `remove`), but not if the file has changed since it was read: then it is
+ * taken again. What stays is taken once while it does not change. Files have no locks: one agent a directory.
+ */
+export class DirSource implements Source {
+  readonly name: string;
+  readonly #options: DirSourceOptions;
+  readonly #clock: () => number;
+  /** The versions that were taken, by name. */
+  #taken = new Map<string, string>();
+  #names: string[] = [];
+  #lookAt = 0;
+  #wake: () => void = () => undefined;
+
+  /** @param clock the time, milliseconds: that of the file system */
+  constructor(options: DirSourceOptions, clock = () => Date.now()) {
+    this.name = `directory ${options.path}`;
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  async start(): Promise<void> {
+    // Rather now than after the first message was sent.
+    if (this.#options.done !== undefined) mkdirSync(this.#options.done, { recursive: true });
+    this.#look();
+  }
+
+  next(waitMs: number): Arrival | Promise<Arrival> {
+    for (let skipped = 0; skipped < MOST_SKIPPED; skipped++) {
+      const name = this.#names.pop();
+      if (name === undefined) break;
+      const arrival = this.#take(name);
+      if (arrival) return arrival;
+    }
+    if (this.#names.length > 0) return turn().then(() => this.next(waitMs));
+    return this.#options.loop ? this.#rest(waitMs) : { kind: "end" };
+  }
+
+  wake(): void {
+    this.#wake();
+  }
+
+  ack(ticket: Ticket): void {
+    const { done, remove } = this.#options;
+    const { name, version } = ticket as FileTicket;
+    if (done === undefined && !remove) return;
+    const file = this.#stat(name);
+    // RACE: somebody removed it, or wrote to it after we had read it.
+    if (file && versionOf(file) === version) this.#putAway(name, done);
+  }
+
+  release(ticket: Ticket): void {
+    this.#taken.delete((ticket as FileTicket).name);
+  }
+
+  reject(ticket: Ticket, reason: string): string {
+    const { done, remove, path } = this.#options;
+    const { name } = ticket as FileTicket;
+    const what = `${join(path, name)}: ${reason}`;
+    if (done === undefined && !remove) return `${what}; it stays where it is`;
+    const rejected = join(path, REJECTED);
+    mkdirSync(rejected, { recursive: true });
+    return `${what}; it is now ${this.#putAway(name, rejected)}`;
+  }
+
+  async stop(): Promise<void> {}
+
+  /** In the order of their names, the last one first. */
+  #look(): void {
+    const started = performance.now();
+    this.#names = readdirSync(this.#options.path)
+      .filter((name) => !UNFINISHED.test(name))
+      .sort()
+      .reverse();
+    const there = new Set(this.#names);
+    for (const name of this.#taken.keys()) if (!there.has(name)) this.#taken.delete(name);
+    const now = performance.now();
+    this.#lookAt = now + Math.max(LOOK_MS, (now - started) / SHARE);
+  }
+
+  /** Undefined: it has not settled, was taken, or is no regular file (links are not followed). */
+  #take(name: string): Arrival | undefined {
+    const { path, settle = 2 } = this.#options;
+    const file = this.#stat(name);
+    if (!file?.isFile() || this.#clock() - file.ctimeMs < settle * 1000) return undefined;
+    const version = versionOf(file);
+    if (this.#taken.get(name) === version) return undefined;
+    this.#taken.set(name, version);
+    try {
+      const body = readFileSync(join(path, name));
+      const ticket: FileTicket = { name, version };
+      return { kind: "message", message: new Message({ header: { "file-name": name }, body }), ticket };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return undefined;
+      return { kind: "rejected", told: `${message}; it stays where it is` };
+    }
+  }
+
+  #stat(name: string): Stats | undefined {
+    return lstatSync(join(this.#options.path, name), { throwIfNoEntry: false });
+  }
+
+  /** Never over another file: one of the same name may have come before. Returns where it is now. */
+  #putAway(name: string, to: string | undefined): string {
+    const from = join(this.#options.path, name);
+    if (to === undefined) {
+      unlinkSync(from);
+      return "";
+    }
+    for (let number = 0; ; number++) {
+      const target = join(to, number === 0 ? name : `${name}.${number}`);
+      if (lstatSync(target, { throwIfNoEntry: false })) continue;
+      renameSync(from, target);
+      return target;
+    }
+  }
+
+  async #rest(waitMs: number): Promise<Arrival> {
+    const left = this.#lookAt - performance.now();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, Math.min(waitMs, left)));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => undefined;
+    if (performance.now() >= this.#lookAt) this.#look();
+    return { kind: "none" };
+  }
+}
+
+const versionOf = ({ ino, size, mtimeMs, ctimeMs }: Stats) => `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
