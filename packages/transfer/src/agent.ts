@@ -194,7 +194,8 @@ async function check(values: Values, surroundings: Surroundings): Promise<void> 
     const queue = values[`${side}-queue`];
     try {
       about(sideOption(side, values), () => {
-        if (queue) checkQueue(queue, `--${side}-queue`);
+        if (queue?.type === "dir" && side === "incoming") parseDirOptions(queue, "--incoming-queue");
+        else if (queue) checkQueue(queue, `--${side}-queue`);
         else if (side === "incoming") openSource(values, surroundings);
         else openSink(values, surroundings);
       });
@@ -216,7 +217,7 @@ function checkQueue(properties: Properties, what: string): void {
 
 async function openChecker(values: Values, log: Logger): Promise<Checker | undefined> {
   const { "callback-path": path, "callback-code": code, "callback-data": data } = values;
-  const policy = values["callback-error"] as CallbackPolicy;
+  const policy = values["callback-error"] as CallbackPolicy | undefined;
   if (path === undefined && code === undefined) return undefined;
   const [option, loading] =
     path === undefined

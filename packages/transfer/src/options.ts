@@ -117,8 +117,7 @@ export const agentOptions = [
     name: "callback-error",
     type: "string",
     choices: callbackPolicies,
-    default: "quarantine",
-    help: "what becomes of a message for which the callback fails; stop ends the run",
+    help: "what becomes of a message for which the callback fails (default quarantine); stop ends the run",
   },
   {
     name: "dry-run",

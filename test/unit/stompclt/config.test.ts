@@ -9,6 +9,10 @@ import { run } from "../../helpers/programs.js";
 let directory: string;
 beforeAll(() => {
   directory = temporaryDirectory("stompclt-config");
+  writeFileSync(
+    join(directory, "clean.mjs"),
+    "export const check = ({ header }) => void delete header.expires;",
+  );
 });
 afterAll(() => removeDirectory(directory));
 
@@ -17,6 +21,10 @@ const files = {
 <incoming-queue>
     path = outgoing
 </incoming-queue>
+callback-code = <<EOC
+    hdr.destination = "/queue/app.data"
+    hdr.persistent = "true"
+EOC
 <outgoing-broker>
     uri = "stomp://mq.example.org:61613"
     auth = "plain name=app pass=s3cret"
@@ -60,6 +68,8 @@ daemon = true
         uri = stomp://dev.example.org:61613
     </broker>
 </outgoing>
+callback-path = clean.mjs
+callback-data = path=/var/spool/app/tap type=DQS
 </stompclt>
 `,
 };
@@ -83,7 +93,7 @@ describe.each(Object.entries(files))("%s", (name, text) => {
     // What is shown is a configuration itself.
     write("again.conf", stdout);
     const again = await stompclt("--conf", "again.conf", "--print-config");
-    const bare = (printed: string) => printed.replaceAll(/ +# .*/g, "");
+    const bare = (printed: string) => printed.replaceAll(/(^| +)# .*/gm, "");
     expect(bare(again.stdout)).toBe(bare(stdout));
   });
 });
@@ -130,4 +140,27 @@ test("an agent does what its file says, and what the command line says instead",
   expect(await stompclt("--config", "copy.yaml", "--count", "2", "--no-remove")).toMatchObject({ status: 0 });
   expect(queue.count()).toBe(2);
   expect(new DqsQueue({ path: join(directory, "to") }).count()).toBe(3);
+});
+
+test("a callback and a directory are checked too, each where it is", async () => {
+  const text = (code: string, settle: string) => `callback-code = ${code}
+<incoming-queue>
+    type = dir
+    path = files
+    settle = ${settle}
+</incoming-queue>
+outgoing-queue = path=to
+`;
+  write("files.conf", text('$hdr->{destination} = "/queue/a";', "soon"));
+  const bad = await stompclt("--config", "files.conf", "--check");
+  expect(bad.status).toBe(64);
+  expect(bad.stderr.split("\n")).toEqual([
+    expect.stringMatching(/^stompclt: files\.conf:1: --callback-code is Perl, expected JavaScript: /),
+    expect.stringMatching(
+      /^stompclt: files\.conf:\d: Expected `settle` in --incoming-queue to be seconds, got "soon"$/,
+    ),
+    "",
+  ]);
+  write("files.conf", text('hdr.destination = "/queue/a"', "5"));
+  expect(await stompclt("--config", "files.conf", "--check")).toMatchObject({ status: 0, stderr: "" });
 });
