@@ -501,6 +501,40 @@ export function queueContract<Element>(
         expect(queue.get(again)).toEqual(element(0));
         expect(queue.requeue(aside)).toBeUndefined();
       });
+
+      test("takes what must not come into the queue: nobody can have it at any moment", async () => {
+        const reached = await atEveryCall((moment) => {
+          removeDirectory(path);
+          const queue = open({ path }, moment);
+          const rival = open({ path });
+          moment.arm(() => expect([...rival].filter((name) => rival.lock(name))).toEqual([]));
+          const aside = queue.addQuarantined(element(0), "not wanted");
+          moment.disarm();
+          expect([...rival]).toEqual([]);
+          expect([...rival.quarantined()]).toMatchObject([{ name: aside, reason: "not wanted" }]);
+          const again = rival.requeue(aside)!;
+          rival.lock(again);
+          expect(rival.get(again)).toEqual(element(0));
+        });
+        expect(reached).not.toEqual([]);
+      });
+
+      test("leaves nothing in the queue if that fails", async () => {
+        const reached = await atEveryCall((moment) => {
+          removeDirectory(path);
+          const queue = open({ path }, moment);
+          moment.fail("EIO");
+          try {
+            queue.addQuarantined(element(0), "not wanted");
+            expect([...queue.quarantined()]).toHaveLength(1);
+          } catch {
+            // As it should be; the error is looked at elsewhere.
+          }
+          moment.disarm();
+          expect([...open({ path })]).toEqual([]);
+        });
+        expect(reached).not.toEqual([]);
+      });
     });
 
     test("what is no name is DIRQ_BAD_NAME everywhere, before any file call", async () => {

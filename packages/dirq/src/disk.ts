@@ -85,6 +85,8 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   protected abstract readonly filesEach: number;
   /** Add an element, synced as the durability says but for its name. */
   protected abstract addOne(element: ToAdd): string;
+  /** As `addOne`; the element is locked before anybody can see it. */
+  protected abstract addLocked(element: ToAdd): string;
   /** As `addOne`, and the files of all of them are synced together. After an error none counts as added. */
   protected abstract addGroup(elements: readonly ToAdd[]): Promise<string[]>;
   /** Lock an element. Returns why not, if not. */
@@ -177,6 +179,24 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     // The lock of a simple queue is not part of the element.
     if (aside !== undefined) this.tryUnlock(file);
     return aside;
+  }
+
+  addQuarantined(element: Element, reason: string): string {
+    const name = this.addLocked(element);
+    try {
+      if (this.durability === "full") this.durableNames.sync(name);
+      const aside = this.quarantine(name, reason);
+      if (aside === undefined) throw notLocked(this.file(name));
+      return aside;
+    } catch (error) {
+      try {
+        // One day its lock would be stale, and the element like any other.
+        this.remove(name);
+      } catch {
+        // The disk that failed the caller fails this too.
+      }
+      throw error;
+    }
   }
 
   quarantined(): IterableIterator<Quarantined> {

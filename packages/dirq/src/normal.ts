@@ -85,6 +85,10 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
     return this.#addFiles(this.#demandSchema().encode(element));
   }
 
+  protected addLocked(element: FieldsToAdd): string {
+    return this.#addFiles(this.#demandSchema().encode(element), true);
+  }
+
   protected async addGroup(group: readonly FieldsToAdd[]): Promise<string[]> {
     const schema = this.#demandSchema();
     const elements = group.map((element) => schema.encode(element));
@@ -205,7 +209,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
   }
 
   /** Write the files of an element, sync them if they are to be, and publish it. Returns its name. */
-  #addFiles(files: ElementFiles): string {
+  #addFiles(files: ElementFiles, isLocked = false): string {
     const isSynced = this.durability !== "none";
     return this.masked(() => {
       for (let races = 0; races < MOST_RACES; races++) {
@@ -215,7 +219,9 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
             ([field, data]) => this.files.write(`${temporary}/${field}`, data, isSynced) === "",
           );
           if (isWhole && isSynced) this.files.syncDir(temporary);
-          const name = isWhole ? this.#publish(temporary) : undefined;
+          const isReady =
+            isWhole && (!isLocked || this.files.makeSubdirectory(`${temporary}/${LOCKED}`) === "");
+          const name = isReady ? this.#publish(temporary) : undefined;
           if (name !== undefined) return name;
         } catch (error) {
           this.#discard(temporary);

@@ -76,6 +76,11 @@ export class NullQueue implements DirQueue {
     return consumePlain<never>(this, (name) => this.get(name), options);
   }
 
+  /** Discard it, as `add` does. */
+  addQuarantined(): string {
+    return "";
+  }
+
   quarantine(name: string): never {
     throw noElement(name);
   }

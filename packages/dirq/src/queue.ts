@@ -82,6 +82,12 @@ export interface DirQueue<Element = unknown> extends Iterable<string> {
    */
   quarantine(name: string, reason: string): string | undefined;
 
+  /**
+   * Put straight into the quarantine what must not come into the queue: nobody can meet it there before.
+   * Returns its name in the quarantine. After an error it is nowhere, or in the quarantine.
+   */
+  addQuarantined(element: Element, reason: string): string;
+
   /** What was moved aside, in that order. Nobody removes it but by hand. */
   quarantined(): IterableIterator<Quarantined>;
 

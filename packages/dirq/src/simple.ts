@@ -98,6 +98,14 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   }
 
   protected addOne(data: string | Uint8Array): string {
+    return this.#addFile(data, false);
+  }
+
+  protected addLocked(data: string | Uint8Array): string {
+    return this.#addFile(data, true);
+  }
+
+  #addFile(data: string | Uint8Array, isLocked: boolean): string {
     return this.masked(() => {
       const directory = this.#insertionDirectory();
       const { path, fd } = this.#writeTemporary(directory, data);
@@ -107,7 +115,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
         } finally {
           this.files.close(fd);
         }
-        return this.#publish(path, directory);
+        return this.#publish(path, directory, isLocked);
       } finally {
         this.files.discard(path);
       }
@@ -229,18 +237,27 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   }
 
   /** Give a file the name of an element, which is returned; the file keeps its own name as well. */
-  #publish(temporary: string, directory: string): string {
+  #publish(temporary: string, directory: string, isLocked = false): string {
     for (let races = 0; races < MOST_RACES; races++) {
       const name = `${directory}/${this.names.element()}`;
-      const failed = this.files.link(temporary, `${this.path}/${name}`);
-      if (failed === "") return name;
-      // On NFS the answer to a link that was made can get lost: then only the second try is answered.
-      if (failed === "EEXIST" && this.files.isSame(temporary, `${this.path}/${name}`)) return name;
+      const file = `${this.path}/${name}`;
+      let failed = isLocked ? this.#link(temporary, `${file}.lck`) : "";
+      if (failed === "") {
+        failed = this.#link(temporary, file);
+        if (failed === "") return name;
+        if (isLocked) this.files.discard(`${file}.lck`);
+      }
       // RACE: a purge removed the directory before our file was in it. Else the file itself is missing.
       if (failed === "ENOENT" && !this.#makeDirectory(directory)) {
         this.files.demandFile(temporary);
       }
     }
     throw tooManyRaces(`${this.path}/${directory}`);
+  }
+
+  /** On NFS the answer to a link that was made can get lost: then only the second try is answered. */
+  #link(from: string, to: string): "" | "EEXIST" | "ENOENT" {
+    const failed = this.files.link(from, to);
+    return failed === "EEXIST" && this.files.isSame(from, to) ? "" : failed;
   }
 }

@@ -52,6 +52,10 @@ export class DqnQueue extends NormalQueue implements MessageQueue {
     return this.addMany(Array.from(messages, toFields));
   }
 
+  addQuarantinedMessage(message: Message, reason: string): string {
+    return this.addQuarantined(toFields(message) as Fields, reason);
+  }
+
   consumeMessages(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Message>, void, undefined> {
     return this.consumeAs(reading(this), options);
   }

@@ -51,6 +51,10 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
     return this.addMany(Array.from(messages, (message) => message.stringify(this.#write)));
   }
 
+  addQuarantinedMessage(message: Message, reason: string): string {
+    return this.addQuarantined(message.stringify(this.#write), reason);
+  }
+
   consumeMessages(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Message>, void, undefined> {
     return this.consumeAs(reading(this), options);
   }

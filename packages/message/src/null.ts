@@ -25,6 +25,8 @@ export class NullMessageQueue implements MessageQueue {
   readonly getMessage: MessageQueue["getMessage"] = gone;
   readonly remove: MessageQueue["remove"] = gone;
 
+  readonly addQuarantined: MessageQueue["addQuarantined"] = () => "";
+  readonly addQuarantinedMessage: MessageQueue["addQuarantinedMessage"] = () => "";
   readonly quarantine: MessageQueue["quarantine"] = gone;
   readonly quarantined = () => [].values();
   readonly requeue = () => undefined;

@@ -16,6 +16,9 @@ export interface MessageQueue extends DirQueue {
   /** Add messages in groups, as `addMany` does. */
   addMessages(messages: Iterable<Message>): Promise<string[]>;
 
+  /** Put a message straight into the quarantine, as `addQuarantined` does. */
+  addQuarantinedMessage(message: Message, reason: string): string;
+
   /**
    * The message in a locked element; one that is malformed stays where it is, locked.
    * @throws DirqError DIRQ_NOT_LOCKED, DIRQ_BAD_DATA; MessageError, which names the element's file

@@ -30,6 +30,8 @@ export class ZeroMessageQueue implements MessageQueue {
   readonly getMessage: MessageQueue["getMessage"] = empty;
   readonly remove: MessageQueue["remove"] = () => true;
 
+  readonly addQuarantined: MessageQueue["addQuarantined"] = refuse;
+  readonly addQuarantinedMessage: MessageQueue["addQuarantinedMessage"] = refuse;
   /** There is nothing to keep: any other is the same. */
   readonly quarantine: MessageQueue["quarantine"] = (name) => name.slice(-14);
   readonly quarantined = () => [].values();

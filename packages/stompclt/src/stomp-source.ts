@@ -92,9 +92,11 @@ export class StompSource implements Source {
   /** Not acknowledged, so the broker delivers it again: NACK would drop it in some brokers. */
   release(): void {}
 
-  /** As `release`: until this connection ends the broker keeps it from others. */
-  reject(ticket: Ticket, reason: string): string {
-    return `${this.#where(ticket as StompTicket)}: ${reason}; it stays there`;
+  /** What stays there the broker keeps from others until this connection ends, and then delivers again. */
+  reject(ticket: Ticket, reason: string, elsewhere?: () => string): string {
+    const where = elsewhere?.() ?? "it stays there";
+    if (elsewhere) this.ack(ticket);
+    return `${this.#where(ticket as StompTicket)}: ${reason}; ${where}`;
   }
 
   async stop(): Promise<void> {

@@ -71,9 +71,9 @@ export class MergedSource implements Source {
     source.release(own);
   }
 
-  reject(ticket: Ticket, reason: string): string {
+  reject(ticket: Ticket, reason: string, elsewhere?: () => string): string {
     const { source, ticket: own } = ticket as MergedTicket;
-    return source.reject(own, reason);
+    return source.reject(own, reason, elsewhere);
   }
 
   async stop(): Promise<void> {

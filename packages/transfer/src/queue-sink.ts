@@ -51,6 +51,11 @@ export class QueueSink implements Sink {
     return hasRoom ? undefined : this.#committing;
   }
 
+  quarantine(message: Message, reason: string): string {
+    const name = this.#queue.addQuarantinedMessage(message, reason);
+    return `it is in the quarantine of ${this.#queue.path} as ${name}`;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#committing;

@@ -25,6 +25,13 @@ export interface Sink {
   send(message: Message, settle: Settle): Promise<void> | undefined;
 
   /**
+   * Keep a message that can never be sent, as it came, as safely as any other, for a source that has no place for
+   * it. A sink without such a place does not have this.
+   * @returns where it is now, for the log
+   */
+  quarantine?(message: Message, reason: string): string;
+
+  /**
    * Finish: what was handed over is on its way when it resolves, and everything is settled. Called once,
    * also after a failure and after a `start` that failed.
    */

@@ -45,9 +45,11 @@ export interface Source {
   /**
    * The message can never be taken: put it aside, so that it is kept and not handed out again by us. At most
    * once a ticket, instead of `ack`.
+   * @param elsewhere keeps the message at the sink, if that can, and says where: for sources without a place of
+   * their own; they forget the message then
    * @returns one sentence for the log: which it is, why, and where it is now
    */
-  reject(ticket: Ticket, reason: string): string;
+  reject(ticket: Ticket, reason: string, elsewhere?: () => string): string;
 
   /**
    * Finish: when it resolves, every `ack` has had its effect. Messages neither acknowledged nor released

@@ -55,7 +55,8 @@ export class Transfer {
   readonly #sink: Sink;
   readonly #log: Logger;
   readonly #options: TransferOptions;
-  readonly #pending = new Set<Ticket>();
+  /** The messages taken and not settled, as they came. */
+  readonly #pending = new Map<Ticket, Message>();
   #failure: { readonly error: unknown } | undefined;
   #stopping = false;
   #finished = false;
@@ -163,7 +164,7 @@ export class Transfer {
       rate?.take();
       this.report.bytes += arrival.message.size;
       const { ticket } = arrival;
-      this.#pending.add(ticket);
+      this.#pending.set(ticket, this.#asItCame(arrival.message));
       if (!this.#sinkStarted) await this.#startSink(signal);
       const room = this.#handle(arrival.message, ticket);
       if (room) {
@@ -184,9 +185,9 @@ export class Transfer {
     // The run has not waited for the verdict: the message is released already.
     if (this.#finished) return undefined;
     if (verdict.kind === "send") return this.#send(verdict.message, ticket);
-    this.#pending.delete(ticket);
     if (verdict.kind === "reject") this.#reject(ticket, verdict.error);
     else {
+      this.#pending.delete(ticket);
       this.#acknowledge(ticket);
       this.report.dropped++;
     }
@@ -199,15 +200,23 @@ export class Transfer {
       return this.#sink.send(message, (error) => this.#settle(ticket, error));
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      this.#pending.delete(ticket);
       this.#reject(ticket, error);
       return undefined;
     }
   }
 
   /** One bad message never stops the others. */
-  #reject(ticket: Ticket, error: Error): void {
-    this.#countRejected(this.#source.reject(ticket, error.message));
+  #reject(ticket: Ticket, { message: reason }: Error): void {
+    const message = this.#pending.get(ticket);
+    const isKept = message && this.#sink.quarantine && !this.#options.keep;
+    const elsewhere = isKept ? () => this.#sink.quarantine?.(message, reason) ?? "" : undefined;
+    this.#countRejected(this.#source.reject(ticket, reason, elsewhere));
+    this.#pending.delete(ticket);
+  }
+
+  /** A callback may change what it is shown: what is put aside is the message as it was. */
+  #asItCame(message: Message): Message {
+    return this.#options.checker && this.#sink.quarantine ? message.copy() : message;
   }
 
   #countRejected(told: string): void {
@@ -222,10 +231,10 @@ export class Transfer {
       this.#fail(error);
       return;
     }
-    this.#pending.delete(ticket);
     try {
       if (error) this.#reject(ticket, error);
       else {
+        this.#pending.delete(ticket);
         this.#acknowledge(ticket);
         this.report.confirmed++;
       }
@@ -286,7 +295,7 @@ export class Transfer {
   async #finish(): Promise<void> {
     if (this.#sinkStarted) await this.#attempt(() => this.#sink.stop());
     this.#finished = true;
-    for (const ticket of this.#pending) await this.#attempt(() => this.#source.release(ticket));
+    for (const ticket of this.#pending.keys()) await this.#attempt(() => this.#source.release(ticket));
     await this.#attempt(() => this.#source.stop());
     await this.#attempt(() => this.#options.checker?.stop());
   }

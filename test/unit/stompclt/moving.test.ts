@@ -92,6 +92,35 @@ describe("a dry run", () => {
 });
 
 describe("a callback", () => {
+  test(
+    "that fails puts a received message, as it was, into the quarantine of the queue",
+    { timeout },
+    async () => {
+      fill("1", "2", "3");
+      expect(await run("stompclt", [...fromQueue(), ...toBroker(), "--reliable"])).toMatchObject(ok);
+      const code = 'hdr.changed = "yes"; if (bdy === "2") throw new Error("no good")';
+      const receiver = [...fromBroker(), ...toQueue(), "--reliable", "--callback-code", code, "--count", "3"];
+      const { status, stderr } = await run("stompclt", receiver);
+      expect(status).toBe(65);
+      const [kept, ...others] = [...b.quarantined()];
+      expect(others).toEqual([]);
+      expect(stderr).toMatch(
+        new RegExp(
+          `message-id \\S+: The callback's check failed: no good; it is in the quarantine of ${b.path} as ${kept!.name}\n$`,
+        ),
+      );
+      expect(bodies(b)).toEqual(["1", "3"]);
+      const again = b.requeue(kept!.name)!;
+      b.lock(again);
+      expect(b.getMessage(again).header).not.toHaveProperty("changed");
+      b.unlock(again);
+      // It is acknowledged too.
+      const rest = [...fromBroker(), ...toQueue(), "--reliable", "--timeout-inactivity", "1"];
+      expect(await run("stompclt", rest)).toMatchObject(ok);
+      expect(b.count()).toBe(3);
+    },
+  );
+
   test("stands between broker and queue, in a module with state", { timeout }, async () => {
     fill("1", "2", "3");
     expect(await run("stompclt", [...fromQueue(), ...toBroker(), "--reliable"])).toMatchObject(ok);

@@ -35,7 +35,8 @@ class FedSource implements Source {
   wake = () => this.feed({ kind: "none" });
   ack = (ticket: unknown) => void this.events.push(`ack ${String(ticket)}`);
   release = (ticket: unknown) => void this.events.push(`release ${String(ticket)}`);
-  reject = (ticket: unknown) => `${this.name} ${String(ticket)}`;
+  reject: Source["reject"] = (ticket, reason, elsewhere) =>
+    `${this.name} ${String(ticket)}: ${reason}; ${String(elsewhere?.())}`;
   stop = async () => {
     this.events.push("stop");
     await this.stopped;
@@ -62,13 +63,21 @@ test("sources take turns, and each gets its own tickets back", async () => {
   expect(merged.name).toBe("a, b");
   merged.ack(await take());
   merged.release(await take());
-  expect(merged.reject(await take())).toBe("a 2");
+  expect(merged.reject(await take(), "bad", () => "kept")).toBe("a 2: bad; kept");
   merged.ack(await take());
   merged.ack(await take());
   expect([a.events, b.events]).toEqual([
     ["ack 1", "ack 3"],
     ["release 4", "ack 5"],
   ]);
+});
+
+test("what a source has rejected is told as it is", async () => {
+  const { merged } = await merge(
+    new FedSource("a", { kind: "rejected", told: "no message" }),
+    new FedSource("b"),
+  );
+  expect(await merged.next(1000)).toEqual({ kind: "rejected", told: "no message" });
 });
 
 test("whoever has something is heard at once, though the others have nothing", async () => {

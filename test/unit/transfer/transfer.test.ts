@@ -1,6 +1,7 @@
 import { Message, MessageError } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import {
+  Checker,
   Transfer,
   type Arrival,
   type Settle,
@@ -43,10 +44,10 @@ class ScriptedSource implements Source {
   release(ticket: unknown) {
     this.events.push(`release ${String(ticket)}`);
   }
-  reject(ticket: unknown, reason: string) {
+  reject: Source["reject"] = (ticket, reason) => {
     this.events.push(`reject ${String(ticket)}`);
     return `place ${String(ticket)}: ${reason}; it stays`;
-  }
+  };
   async stop() {
     this.events.push("stop");
   }
@@ -245,6 +246,39 @@ describe("a transfer", () => {
     expect(await run(source, sink)).toMatchObject({ received: 2, confirmed: 1, rejected: 2 });
     expect(source.events).toEqual(["start", "reject 1", "ack 2", "stop"]);
     expect(logged).toEqual(["test: no message; it stays\n", "test: place 1: not this one; it stays\n"]);
+  });
+
+  test("keeps at the sink what a source has no place for, as it came, and releases it if that fails", async () => {
+    const kept: string[] = [];
+    const rejecting = new ScriptedSource(messages("unsendable", "b"));
+    rejecting.reject = (ticket, reason, elsewhere) => {
+      rejecting.events.push(`reject ${String(ticket)}`);
+      return `${reason}; ${elsewhere?.() ?? "it stays"}`;
+    };
+    const sink = Object.assign(new HeldSink(), {
+      quarantine: ({ body, header }: Message, reason: string) => {
+        kept.push(`${String(body)} ${JSON.stringify(header)} ${reason}`);
+        return "it is kept";
+      },
+    });
+    const checker = new Checker({ check: ({ header }) => void (header.changed = "yes") }, log);
+    await run(rejecting, sink, { checker });
+    expect(kept).toEqual(["unsendable {} not this one"]);
+    expect(rejecting.events).toEqual(["start", "reject 1", "ack 2", "stop"]);
+    expect(logged).toEqual(["test: not this one; it is kept\n"]);
+
+    const failing = new ScriptedSource(messages("unsendable"));
+    failing.reject = (_ticket, _reason, elsewhere) => elsewhere!();
+    sink.quarantine = () => {
+      throw new Error("disk full");
+    };
+    await expect(run(failing, sink)).rejects.toThrow("disk full");
+    expect(failing.events).toEqual(["start", "release 1", "stop"]);
+
+    const dry = new ScriptedSource(messages("unsendable"));
+    dry.reject = (_ticket, _reason, elsewhere) => String(elsewhere);
+    await run(dry, sink, { keep: true });
+    expect(logged.at(-1)).toBe("test: undefined\n");
   });
 
   test("lets timers run while it has a lot to do", async () => {
