@@ -31,7 +31,8 @@ export const restart: Campaign = {
       flow.take();
     } else await flow.finish();
     const backs = flow.told.match(/is back after/g)?.length ?? 0;
-    if (backs < 2 * rounds && !careless) throw new Error(`Expected ${2 * rounds} returns, got ${backs}`);
+    // Not two each round: an agent may still be in its back-off when the next round begins.
+    if (backs < rounds && !careless) throw new Error(`Expected at least ${rounds} returns, got ${backs}`);
     const counts = noCounts();
     // What is repeated is not ours to bound: a broker that is killed may have forgotten acknowledgements that it
     // had taken (RabbitMQ has, 230 of 3000).

@@ -247,6 +247,8 @@ function openSource(values: Values, surroundings: Surroundings): Source {
     return new QueueSource(opened, surroundings.log, {
       loop,
       remove: values.remove === true && !isDry,
+      // A run that ends by itself leaves what it cannot send: its status tells whoever has started it.
+      setAside: values.remove === true && loop,
       purgeInterval: isDry ? 0 : purgeInterval(options.maxlock),
     });
   }

@@ -8,6 +8,8 @@ export interface QueueSourceOptions {
   readonly loop?: boolean;
   /** Remove what was acknowledged instead of unlocking it (default false). */
   readonly remove?: boolean;
+  /** Move what is malformed or rejected to the queue's quarantine, else it stays (default: as `remove`). */
+  readonly setAside?: boolean;
   /** At the start and then so often, in seconds, the queue is purged (default 300; 0: never). */
   readonly purgeInterval?: number;
 }
@@ -19,8 +21,8 @@ type Element = HeldElement<Message>;
  * or without `remove` unlocked: then a loop meets it again when it next goes over the whole queue, at most every
  * second.
  *
- * What is malformed or rejected is moved to the queue's quarantine; without `remove`, which leaves the queue as it
- * is, it stays in its place and is passed over from now on.
+ * What is malformed or rejected is moved to the queue's quarantine, or without `setAside` stays in its place and is
+ * passed over from now on.
  */
 export class QueueSource implements Source {
   readonly name: string;
@@ -46,12 +48,13 @@ export class QueueSource implements Source {
     this.name = `queue ${queue.path}`;
     this.#queue = queue;
     this.#log = log;
-    this.#options = { loop: false, remove: false, purgeInterval: 300, ...options };
+    const { loop = false, remove = false, setAside = remove, purgeInterval = 300 } = options;
+    this.#options = { loop, remove, setAside, purgeInterval };
     this.#elements = queue.consumeMessages({
       signal: this.#stopping.signal,
       prefetch: Infinity,
-      wait: this.#options.loop ? Infinity : 0,
-      setAside: this.#options.remove,
+      wait: loop ? Infinity : 0,
+      setAside,
       onEvent: (event) => this.#tell(event),
     });
   }
@@ -91,7 +94,7 @@ export class QueueSource implements Source {
   reject(ticket: Ticket, reason: string): string {
     const element = ticket as Element;
     const what = `${this.#queue.path}/${element.name}: ${reason}`;
-    if (this.#options.remove) {
+    if (this.#options.setAside) {
       try {
         const quarantined = element.quarantine(reason);
         this.#held.delete(element);

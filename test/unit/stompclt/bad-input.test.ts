@@ -400,18 +400,35 @@ describe("brokers", () => {
   });
 });
 
-test("malformed messages are named and moved to the quarantine, whole; status 65", async () => {
-  const bad = queue.add('{"header":[]}');
-  const { status, stderr } = await run("stompclt", [
-    ...["--incoming-queue", `path=${queue.path}`, "--remove", "--outgoing-queue", `path=${directory}/b`],
-  ]);
-  expect([...queue]).toEqual([]);
-  const [kept] = [...queue.quarantined()];
-  expect(stderr).toBe(
+describe("malformed messages are named, status 65, and", () => {
+  const move = (...more: string[]) =>
+    run("stompclt", [
+      ...["--incoming-queue", `path=${queue.path}`, "--remove", "--outgoing-queue", `path=${directory}/b`],
+      ...more,
+    ]);
+  const told = (bad: string, now: string) =>
     `stompclt: ${queue.path}/${bad} is no message: ` +
-      `Expected \`header\` to be an object of strings, got an array; it is in the quarantine as ${kept!.name}\n`,
-  );
-  expect(status).toBe(65);
-  expect(readFileSync(kept!.files[0]!, "utf8")).toBe('{"header":[]}');
-  expect(new DqsQueue({ path: `${directory}/b` }).count()).toBe(2);
+    `Expected \`header\` to be an object of strings, got an array; ${now}\n`;
+
+  test("stay, unlocked, when the run ends by itself", async () => {
+    const bad = queue.add('{"header":[]}');
+    const { status, stderr } = await move();
+    expect(stderr).toBe(told(bad, "it stays where it is"));
+    expect(status).toBe(65);
+    expect([...queue]).toEqual([bad]);
+    expect(queue.lock(bad)).toBe(true);
+    expect(readFileSync(queue.getPath(bad), "utf8")).toBe('{"header":[]}');
+    expect(new DqsQueue({ path: `${directory}/b` }).count()).toBe(2);
+  });
+
+  test("are moved to the quarantine, whole, by an agent that loops", async () => {
+    const bad = queue.add('{"header":[]}');
+    const { status, stderr } = await move("--loop", "--timeout-inactivity", "0.5");
+    const [kept] = [...queue.quarantined()];
+    expect(stderr).toBe(told(bad, `it is in the quarantine as ${kept!.name}`));
+    expect(status).toBe(65);
+    expect([...queue]).toEqual([]);
+    expect(readFileSync(kept!.files[0]!, "utf8")).toBe('{"header":[]}');
+    expect(new DqsQueue({ path: `${directory}/b` }).count()).toBe(2);
+  });
 });

@@ -46,7 +46,7 @@ test("stompclt moves messages into a DQN queue with that type's options, and out
   expect(drain({ path: to })).toStrictEqual(messages);
 });
 
-test("stompclt tells of a message with two bodies in a DQN queue, and moves it to the quarantine", async () => {
+test("stompclt tells of a message with two bodies in a DQN queue, and leaves it", async () => {
   const [from, to] = [join(top, "from"), join(top, "to")];
   const queue = openMessageQueue({ path: from, type: "DQN" });
   const bad = queue.add({ header: {}, text: "", binary: Buffer.of() });
@@ -58,7 +58,6 @@ test("stompclt tells of a message with two bodies in a DQN queue, and moves it t
   expect(stderr).toContain(
     `${from}/${bad} is no message: Expected one of the fields text and binary, got both`,
   );
-  expect([...queue]).toEqual([]);
-  expect([...queue.quarantined()]).toMatchObject([{ element: bad }]);
+  expect([...queue]).toEqual([bad]);
   expect(drain({ path: to }).map(({ body }) => body)).toEqual(["good"]);
 });
