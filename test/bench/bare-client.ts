@@ -72,6 +72,12 @@ export class BareClient {
     }
   }
 
+  /** Be told of each message of a destination; none is to be acknowledged. */
+  subscribe(destination: string, onMessage: () => void): void {
+    this.#onFrame = onMessage;
+    this.#socket.write(`SUBSCRIBE\nid:0\ndestination:${destination}\nack:auto\n\n\0`);
+  }
+
   /** When it resolves, the broker has seen all that was sent. */
   async close(): Promise<void> {
     await this.#ask("DISCONNECT\nreceipt:bye\n\n\0", "RECEIPT");

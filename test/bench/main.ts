@@ -7,9 +7,9 @@ import { consume } from "./consume.js";
 import { dirq } from "./dirq.js";
 import { scale } from "./scale.js";
 import { describeMachine, formatTable, showProgress } from "./table.js";
-import { transfer } from "./transfer.js";
+import { transfer, transferRabbitMq } from "./transfer.js";
 
-const benches: readonly Bench[] = [dirq, consume, scale, codec, transfer];
+const benches: readonly Bench[] = [dirq, consume, scale, codec, transfer, transferRabbitMq];
 
 const options = [
   { name: "json", type: "boolean", help: "print one JSON object a case instead of a table" },

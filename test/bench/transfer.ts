@@ -2,41 +2,67 @@
 // frames with the same confirmations and has no queue. Both use the same broker, a process of its own; they
 // themselves run in this process, so that the start of a process is not measured, and share it on the whole way.
 import { join } from "node:path";
-import { Message, openMessageQueue } from "@spoolwire/message";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Message, openMessageQueue, type MessageQueueOptions } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { encodeFrame, toFrame } from "@spoolwire/stomp";
 import { StompSink, StompSource } from "@spoolwire/stompclt";
-import { QueueSink, QueueSource, Transfer, type BrokerOptions } from "@spoolwire/transfer";
+import { Checker, QueueSink, QueueSource, Transfer, type BrokerOptions } from "@spoolwire/transfer";
 import { removeDirectory, type TestBroker } from "../helpers/broker.js";
 import { startEmbedded } from "../helpers/embedded.js";
+import { startRabbitMq } from "../helpers/rabbitmq.js";
 import { BareClient } from "./bare-client.js";
-import { rate, type Bench, type Contest, type Rates } from "./bench.js";
+import { rate, type Bench, type Contest, type Place, type Rates } from "./bench.js";
 import { bodies } from "./bodies.js";
-import { fastest, makeDirectory, workIn } from "./place.js";
+import { fastest, makeDirectory, mountDisk, workIn } from "./place.js";
 
 const WINDOW = 1000;
 
+/** How many messages one after the other are timed on their way. */
+const TIMED = 200;
+
 const destination = "/queue/bench";
+const elsewhere = "/queue/bench-shovel";
 const log = createLogger("bench");
 const signal = new AbortController().signal;
 
 export const transfer: Bench = {
   name: "transfer",
-  summary: "queue to broker, broker to queue, and the whole way, 100 bytes and 10 kB, reliable and not",
+  summary: "queue to broker, broker to queue, broker to broker, and the whole way: embedded broker",
   size: 2000,
   rounds: 5,
   places: [fastest],
-  async *contests(size) {
-    workIn(fastest);
-    await using broker = await startEmbedded();
-    for (const [name, body] of Object.entries(bodies)) {
-      const message = new Message({ header: { destination, persistent: "true" }, body });
-      for (const window of [0, WINDOW]) {
-        yield contest(`${name}${window > 0 ? " reliable" : ""}`, { broker, message, window, size });
-      }
-    }
-  },
+  contests: (size) => contests(size, startEmbedded),
 };
+
+export const transferRabbitMq: Bench = {
+  ...transfer,
+  name: "transfer-rabbitmq",
+  summary: "the same with RabbitMQ",
+  contests: (size) => contests(size, startRabbitMq),
+};
+
+async function* contests(size: number, start: () => Promise<TestBroker>): AsyncGenerator<Contest> {
+  workIn(fastest);
+  await using broker = await start();
+  for (const [name, body] of Object.entries(bodies)) {
+    const message = new Message({ header: { destination, persistent: "true" }, body });
+    const task = { broker, message, size, place: fastest };
+    yield contest(name, { ...task, window: 0 });
+    yield contest(`${name} reliable`, { ...task, window: WINDOW });
+    using disk = mountDisk();
+    const durable: MessageQueueOptions = { durability: "full" };
+    const where = disk ?? fastest;
+    const title = `${name} reliable, durable on ${where.fileSystem}`;
+    yield contest(title, { ...task, window: WINDOW, place: where, queue: durable });
+  }
+  yield {
+    name: "one message, idle to delivered",
+    unit: "1/s",
+    ours: () => timeAgent(broker, Math.min(size, TIMED)),
+    baselines: { "bare client": () => timeBare(broker, Math.min(size, TIMED)) },
+  };
+}
 
 /** Messages go out reliably with a window, or not reliably without one (0). */
 interface Task {
@@ -44,12 +70,17 @@ interface Task {
   readonly message: Message;
   readonly window: number;
   readonly size: number;
+  /** Where our queues are, and how they are opened. */
+  readonly place: Place;
+  readonly queue?: MessageQueueOptions;
 }
 
 /** One side's way to do a direction; it resolves when all messages have arrived. */
 interface Mover {
   send(): Promise<void>;
   receive(): Promise<void>;
+  /** From the destination elsewhere, and from there back again. */
+  shovel(): Promise<void>;
 }
 
 function contest(name: string, task: Task): Contest {
@@ -64,19 +95,56 @@ function contest(name: string, task: Task): Contest {
 async function measure(size: number, mover: Mover): Promise<Rates> {
   return {
     send: await rate(size, () => mover.send()),
+    shovel: await rate(2 * size, () => mover.shovel()),
     receive: await rate(size, () => mover.receive()),
     "whole way": await rate(size, () => Promise.all([mover.receive(), mover.send()])),
   };
 }
 
 /** Two queues to send from, since what was sent is removed, and one to receive into. */
-async function ours({ broker, message, window, size }: Task): Promise<Rates> {
-  const directory = makeDirectory(fastest);
-  const queue = (name: string) => openMessageQueue({ path: join(directory, name) });
+async function ours({ broker, message, window, size, place, queue: how }: Task): Promise<Rates> {
+  const directory = makeDirectory(place);
+  const queue = (name: string) => openMessageQueue({ ...how, path: join(directory, name) });
   const full = ["a", "b"].map(queue);
   for (const queue of full) for (let index = 0; index < size; index++) queue.addMessage(message);
   const target = queue("c");
-  const options: BrokerOptions = {
+  const options = brokerOptions(broker, window > 0);
+  const source = (from: string) => {
+    const prefetch = window > 0 ? window : undefined;
+    return new StompSource({
+      ...options,
+      subscriptions: [{ destination: from }],
+      unsubscriptions: undefined,
+      prefetch,
+    });
+  };
+  const run = (...sides: ConstructorParameters<typeof Transfer>) => new Transfer(...sides).run(signal);
+  const rates = await measure(size, {
+    send: async () => {
+      const incoming = new QueueSource(full.pop()!, log, { remove: true });
+      await run(incoming, new StompSink(options), log, { window });
+    },
+    receive: async () => {
+      await run(source(destination), new QueueSink(target, log), log, { window, count: size });
+    },
+    shovel: async () => {
+      for (const [from, to] of [
+        [destination, elsewhere],
+        [elsewhere, destination],
+      ] as const) {
+        const redirect = { check: ({ header }: Message) => void (header.destination = to) };
+        const checker = new Checker(redirect, log);
+        await run(source(from), new StompSink(options), log, { window, count: size, checker });
+      }
+    },
+  });
+  if (target.count() !== 2 * size) throw new Error(`${target.count()} messages of ${2 * size} arrived`);
+  removeDirectory(directory);
+  return rates;
+}
+
+function brokerOptions(broker: TestBroker, reliable: boolean): BrokerOptions {
+  return {
     uri: broker.uri,
     credential: { scheme: "plain", name: broker.user, pass: broker.password },
     connect: {},
@@ -84,7 +152,7 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     stompDebug: undefined,
     maxBodySize: 1e9,
     type: undefined,
-    reliable: window > 0,
+    reliable,
     heartBeat: undefined,
     backOff: undefined,
     mayReconnect: false,
@@ -96,21 +164,6 @@ async function ours({ broker, message, window, size }: Task): Promise<Rates> {
     timeoutDisconnect: 10,
     log,
   };
-  const rates = await measure(size, {
-    send: async () => {
-      const source = new QueueSource(full.pop()!, log, { remove: true });
-      await new Transfer(source, new StompSink(options), log, { window }).run(signal);
-    },
-    receive: async () => {
-      const subscriptions = [{ destination }];
-      const prefetch = window > 0 ? window : undefined;
-      const source = new StompSource({ ...options, subscriptions, unsubscriptions: undefined, prefetch });
-      await new Transfer(source, new QueueSink(target, log), log, { window, count: size }).run(signal);
-    },
-  });
-  if (target.count() !== 2 * size) throw new Error(`${target.count()} messages of ${2 * size} arrived`);
-  removeDirectory(directory);
-  return rates;
 }
 
 function bare({ broker, message, window, size }: Task): Mover {
@@ -130,5 +183,66 @@ function bare({ broker, message, window, size }: Task): Mover {
       await client.receive(destination, size, window);
       await client.close();
     },
+    shovel: async () => {
+      for (const [from, to] of [
+        [destination, elsewhere],
+        [elsewhere, destination],
+      ] as const) {
+        const [receiver, sender] = [await connect(), await connect()];
+        const bytes = encodeFrame(
+          { command, headers: { ...headers, destination: to, ...receipt }, body },
+          "1.2",
+        );
+        await Promise.all([receiver.receive(from, size, window), sender.send(bytes, size, window)]);
+        await receiver.close();
+        await sender.close();
+      }
+    },
   };
+}
+
+/** How soon a message that is added to an idle agent's queue has reached a subscriber; 2000 is 0.5 ms. */
+async function timeAgent(broker: TestBroker, count: number): Promise<Rates> {
+  const directory = makeDirectory(fastest);
+  const queue = openMessageQueue({ path: join(directory, "queue") });
+  const stopping = new AbortController();
+  const source = new QueueSource(queue, log, { remove: true, loop: true });
+  const running = new Transfer(source, new StompSink(brokerOptions(broker, true)), log).run(stopping.signal);
+  const rates = await timeEach(broker, count, (message) => void queue.addMessage(message));
+  stopping.abort();
+  await running;
+  removeDirectory(directory);
+  return rates;
+}
+
+async function timeBare(broker: TestBroker, count: number): Promise<Rates> {
+  const client = await BareClient.open(broker.port, broker.user, broker.password);
+  const rates = await timeEach(broker, count, (message) =>
+    client.send(encodeFrame(toFrame(message), "1.2"), 1, 0),
+  );
+  await client.close();
+  return rates;
+}
+
+async function timeEach(
+  broker: TestBroker,
+  count: number,
+  send: (message: Message) => Promise<void> | void,
+): Promise<Rates> {
+  const subscriber = await BareClient.open(broker.port, broker.user, broker.password);
+  const latencies: number[] = [];
+  let arrived: () => void = () => undefined;
+  subscriber.subscribe(elsewhere, () => arrived());
+  for (let index = 0; index < count; index++) {
+    await sleep(5 + Math.random() * 10);
+    const delivered = new Promise<void>((resolve) => (arrived = resolve));
+    const started = performance.now();
+    await send(new Message({ header: { destination: elsewhere }, body: "x".repeat(100) }));
+    await delivered;
+    latencies.push(performance.now() - started);
+  }
+  await subscriber.close();
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) => 1000 / (latencies[Math.floor(share * (latencies.length - 1))] ?? NaN);
+  return { p50: at(0.5), p99: at(0.99) };
 }
