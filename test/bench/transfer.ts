@@ -3,7 +3,8 @@
 // themselves run in this process, so that the start of a process is not measured, and share it on the whole way.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Message, openMessageQueue, type MessageQueueOptions } from "@spoolwire/message";
+import type { Durability } from "@spoolwire/dirq";
+import { Message, openMessageQueue } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { encodeFrame, toFrame } from "@spoolwire/stomp";
 import { StompSink, StompSource } from "@spoolwire/stompclt";
@@ -51,10 +52,9 @@ async function* contests(size: number, start: () => Promise<TestBroker>): AsyncG
     yield contest(name, { ...task, window: 0 });
     yield contest(`${name} reliable`, { ...task, window: WINDOW });
     using disk = mountDisk();
-    const durable: MessageQueueOptions = { durability: "full" };
     const where = disk ?? fastest;
     const title = `${name} reliable, durable on ${where.fileSystem}`;
-    yield contest(title, { ...task, window: WINDOW, place: where, queue: durable });
+    yield contest(title, { ...task, window: WINDOW, place: where, durability: "full" });
   }
   yield {
     name: "one message, idle to delivered",
@@ -70,9 +70,9 @@ interface Task {
   readonly message: Message;
   readonly window: number;
   readonly size: number;
-  /** Where our queues are, and how they are opened. */
+  /** Where our queues are, and how durable. */
   readonly place: Place;
-  readonly queue?: MessageQueueOptions;
+  readonly durability?: Durability;
 }
 
 /** One side's way to do a direction; it resolves when all messages have arrived. */
@@ -102,9 +102,9 @@ async function measure(size: number, mover: Mover): Promise<Rates> {
 }
 
 /** Two queues to send from, since what was sent is removed, and one to receive into. */
-async function ours({ broker, message, window, size, place, queue: how }: Task): Promise<Rates> {
+async function ours({ broker, message, window, size, place, durability = "none" }: Task): Promise<Rates> {
   const directory = makeDirectory(place);
-  const queue = (name: string) => openMessageQueue({ ...how, path: join(directory, name) });
+  const queue = (name: string) => openMessageQueue({ durability, path: join(directory, name) });
   const full = ["a", "b"].map(queue);
   for (const queue of full) for (let index = 0; index < size; index++) queue.addMessage(message);
   const target = queue("c");
