@@ -61,6 +61,10 @@ export class StompSink implements Sink {
     });
   }
 
+  get isUp(): boolean {
+    return this.#link.connection !== undefined;
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     await this.#link.start(signal);
   }

@@ -70,6 +70,10 @@ export class StompSource implements Source {
     }
   }
 
+  get isUp(): boolean {
+    return this.#link.connection !== undefined;
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     await this.#link.start(signal);
   }

@@ -163,7 +163,8 @@ async function prepare(
   });
   return async (signal) => {
     service.status = () => describeProgress(transfer.report);
-    service.metrics = () => transferMetrics(transfer.report);
+    service.metrics = () => transferMetrics(transfer);
+    service.isReady = () => transfer.up.incoming && transfer.up.outgoing;
     const hide = show(transfer);
     try {
       await transfer.run(signal);

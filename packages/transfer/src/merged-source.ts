@@ -39,6 +39,11 @@ export class MergedSource implements Source {
     }));
   }
 
+  /** Whether any of them is. */
+  get isUp(): boolean {
+    return this.#members.some(({ source }) => source.isUp !== false);
+  }
+
   /** Resolves when the first of them has started: the others follow when they can. */
   async start(signal: AbortSignal): Promise<void> {
     const starts = this.#members.map(async (member) => {

@@ -1,4 +1,5 @@
 import type { Metric } from "@spoolwire/program";
+import type { Transfer } from "./transfer.js";
 
 /** What a transfer did. */
 export interface TransferReport {
@@ -22,14 +23,29 @@ export function describeProgress({ received, confirmed, rejected }: TransferRepo
 }
 
 /** The figures of a transfer. */
-export function transferMetrics(report: TransferReport): Metric[] {
+export function transferMetrics({ report, pending, up }: Transfer): Metric[] {
   const counter = (name: string, help: string, value: number): Metric => ({
     name: `spoolwire_${name}_total`,
     type: "counter",
     help,
     value,
   });
+  const side = (name: keyof Transfer["up"]): Metric => ({
+    name: "spoolwire_side_up",
+    type: "gauge",
+    help: "Whether a side is there, as a broker that is away is not.",
+    value: up[name] ? 1 : 0,
+    labels: { side: name },
+  });
   return [
+    side("incoming"),
+    side("outgoing"),
+    {
+      name: "spoolwire_messages_pending",
+      type: "gauge",
+      help: "Messages taken from the source and not settled.",
+      value: pending,
+    },
     counter("messages_received", "Messages taken from the source.", report.received),
     counter("messages_confirmed", "Messages that are safe at the sink.", report.confirmed),
     counter("messages_rejected", "Messages that cannot be read or not be sent.", report.rejected),

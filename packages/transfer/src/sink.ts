@@ -11,6 +11,9 @@ export interface Sink {
   /** For the log: what and where, without secrets. */
   readonly name: string;
 
+  /** False while the broker is away; undefined: there is none that could be. */
+  readonly isUp?: boolean;
+
   /** Get ready. Called once, before all else. */
   start(signal: AbortSignal): Promise<void>;
 

@@ -70,6 +70,12 @@ export class Transfer {
     this.#options = options;
   }
 
+  /** Which sides are there, as a broker that is away is not; a lazy sink counts until it is needed. */
+  get up(): { readonly incoming: boolean; readonly outgoing: boolean } {
+    const isOutgoingUp = this.#sinkStarted ? this.#sink.isUp !== false : this.#options.lazy === true;
+    return { incoming: this.#source.isUp !== false, outgoing: isOutgoingUp };
+  }
+
   /** How many messages are on their way, taken from the source and not settled. */
   get pending(): number {
     return this.#pending.size;

@@ -209,3 +209,27 @@ describe("an agent in the foreground", () => {
     await server.stop();
   });
 });
+
+test("an agent whose broker is away lives and is not ready, and says so to Prometheus", async () => {
+  const [metrics, broker] = [await freePort(), await freePort()];
+  queue.addMessage(new Message({ body: "x" }));
+  const { child, done } = start(
+    "stompclt",
+    [
+      ...["--incoming-queue", "path=from", "--remove", "--loop", "--metrics", `${metrics}`],
+      ...["--outgoing-broker-uri", `stomp://127.0.0.1:${broker}`],
+    ],
+    { cwd: directory },
+  );
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${metrics}${path}`).catch(() => undefined);
+    return { status: response?.status, text: await response?.text() };
+  };
+  await vi.waitUntil(async () => (await get("/livez")).status === 200, patience);
+  expect(await get("/readyz")).toMatchObject({ status: 503 });
+  const { text } = await get("/metrics");
+  expect(text).toContain('spoolwire_side_up{side="incoming"} 1\nspoolwire_side_up{side="outgoing"} 0\n');
+  expect(text).toContain("spoolwire_messages_confirmed_total 0\n");
+  child.kill("SIGTERM");
+  expect((await done).signal).toBeNull();
+});
