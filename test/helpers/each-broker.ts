@@ -19,8 +19,8 @@ export async function startBroker(name: string): Promise<TestBroker> {
 }
 
 /** The same tests against every broker, each with one private instance for all of them. */
-export function onEachBroker(tests: (broker: () => TestBroker) => void): void {
-  for (const { title, present, start } of brokers) {
+export function onEachBroker(tests: (broker: () => TestBroker, name: TestBroker["name"]) => void): void {
+  for (const { name, title, present, start } of brokers) {
     describe.runIf(present())(title, () => {
       let broker: TestBroker | undefined;
       beforeAll(async () => void (broker = await start()), 100_000);
@@ -28,7 +28,7 @@ export function onEachBroker(tests: (broker: () => TestBroker) => void): void {
       tests(() => {
         if (!broker) throw new Error("The broker has not been started");
         return broker;
-      });
+      }, name);
     });
   }
 }

@@ -3,8 +3,11 @@ import { isLink, MOST_RACES, notLocked, notRegular, tooManyRaces } from "./error
 import { hex, HexList, isElement } from "./name.js";
 import { checkOptions, defaults, type QueueOptions } from "./options.js";
 
-/** Whoever looks for free elements may pause after so many names. */
-const PAUSE = 1000;
+/**
+ * Whoever looks for free elements may pause after so many names, which takes a tenth of a second. Not sooner: what is
+ * added while a directory is read may be seen though what was added before it is not, and then comes before it.
+ */
+const PAUSE = 100_000;
 
 /** A file that is written and still open. */
 interface Temporary {
@@ -180,7 +183,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       const element = name.slice(0, 14);
       if (name === element && isElement(element)) list.add(`${element}0`);
       if (name === `${element}.lck` && isElement(element)) list.add(`${element}1`);
-      if (list.length % PAUSE === 0) yield undefined;
+      if (list.length % PAUSE === PAUSE - 1) yield undefined;
     }
     const numbers = list.sorted();
     for (let index = 0; index < numbers.length; index++) {

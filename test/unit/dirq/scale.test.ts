@@ -84,25 +84,28 @@ test("a purge pauses within a large directory", async () => {
   expect(turns).toBeGreaterThan(MANY);
 });
 
-test("who consumes pauses within a large directory, and leaves none open", async () => {
+test("who consumes pauses within a very large directory, and leaves none open", async () => {
   makeElements(MANY);
   const abort = new AbortController();
   let [isOpen, read] = [false, 0];
   const opendirSync = (...args: Parameters<typeof fs.opendirSync>) => {
     const directory = fs.opendirSync(...args);
+    const first = directory.readSync();
     isOpen = true;
     return {
+      // So many that it would take long to make them.
       readSync: () => {
-        if (++read === MANY / 2) abort.abort();
-        return directory.readSync();
+        if (++read === 50_000) abort.abort();
+        const name = read.toString(16).padStart(14, "0");
+        return read < 500_000 ? (Object.create(first, { name: { value: name } }) as fs.Dirent) : null;
       },
       closeSync: () => (directory.closeSync(), (isOpen = false)),
     };
   };
   const queue = new SimpleQueue({ path }, { calls: { ...fs, opendirSync } as unknown as FileCalls });
   expect(await queue.consume({ signal: abort.signal }).next()).toEqual({ done: true, value: undefined });
-  expect(read).toBeGreaterThanOrEqual(MANY / 2);
-  expect(read).toBeLessThan(MANY);
+  expect(read).toBeGreaterThanOrEqual(50_000);
+  expect(read).toBeLessThan(300_000);
   expect(isOpen).toBe(false);
 });
 
