@@ -89,7 +89,9 @@ describe("npm run demo", () => {
     "works with %s",
     { timeout: 400_000 },
     async (broker) => {
-      const { status, stdout, stderr } = await demo(["--broker", broker]);
+      const work = join(temporaryDirectory("demo", inMemory), "flow");
+      const { status, stdout, stderr } = await demo(["--broker", broker, "--directory", work]);
+      removeDirectory(dirname(work));
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       expect(stdout).toContain("The output is identical to the input");
     },

@@ -16,9 +16,9 @@ const run = (
 const nothing = { lost: 0, empty: 0, truncated: 0 };
 
 const cases = [
-  { name: "embedded", proxied: 150, restarts: 4 },
-  { name: "rabbitmq", proxied: 12, restarts: 2 },
-  { name: "activemq", proxied: 12, restarts: 2 },
+  { name: "embedded", proxied: 150, restarts: 2 },
+  { name: "rabbitmq", proxied: 8, restarts: 1 },
+  { name: "activemq", proxied: 8, restarts: 1 },
 ] as const;
 
 describe.each(cases)("agents and the broker $name", ({ name, proxied, restarts }) => {

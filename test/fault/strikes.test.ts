@@ -8,7 +8,7 @@ const run = (campaign: Campaign, rounds: number, careless: boolean) =>
 
 describe.runIf(requires("strace"))("a system call of an operation", { timeout: 120_000 }, () => {
   test.each([
-    ["that fails loses nothing, is told by its error, and a purge leaves nothing of it", calls, 500],
+    ["that fails loses nothing, is told by its error, and a purge leaves nothing of it", calls, 400],
     ["that is the last of a process loses nothing, and a purge leaves nothing of it", kill, 60],
   ])("%s", async (_, campaign, rounds) => {
     const counts = await run(campaign, rounds, false);
