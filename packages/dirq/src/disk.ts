@@ -167,6 +167,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
       stamp: (directory: string) => this.files.stamp(`${this.path}/${directory}`),
       free: (directory: string) => this.free(directory),
       lock: (name: string) => this.lock(name),
+      now: () => this.#clock(),
     };
     const search = (forbidden: (name: string, error: Error) => void) => new QueueSearch(ground, forbidden);
     return consume({ ...reading, queue: this, maxlock: this.#limits({}).maxlock, search }, options);

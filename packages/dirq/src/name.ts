@@ -40,6 +40,12 @@ export function timeOf(name: string): number {
   return parseInt(digits.slice(0, 8), 16) + parseInt(digits.slice(8, 13), 16) / 1_000_000;
 }
 
+/** The name of an element that was added at a time, in microseconds since the epoch: 14 hexadecimal digits. */
+export function nameAt(time: number, digit = "0"): string {
+  const seconds = Math.floor(time / 1_000_000);
+  return hex(seconds, 8) + hex(time - seconds * 1_000_000, 5) + digit;
+}
+
 export const hex = (number: number | bigint, digits: number): string =>
   number.toString(16).padStart(digits, "0");
 
@@ -121,8 +127,7 @@ export class NameMaker {
   element(): string {
     const now = this.#now();
     this.#next = now + 1;
-    const seconds = Math.floor(now / 1_000_000);
-    return hex(seconds, 8) + hex(now - seconds * 1_000_000, 5) + this.#digit;
+    return nameAt(now, this.#digit);
   }
 
   /** 8 hexadecimal digits: the seconds, rounded down to a multiple of `granularity` (0: not rounded). */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Bell } from "./bell.js";
 import { hasCode } from "./errors.js";
+import { nameAt } from "./name.js";
 
 /** What a search for free elements needs to know of its queue. */
 export interface Ground {
@@ -15,6 +16,8 @@ export interface Ground {
   /** The elements of a directory in order, without those that are seen to be locked; undefined: not found yet. */
   free(directory: string): Iterable<string | undefined>;
   lock(name: string): boolean;
+  /** The time of day, in microseconds. */
+  now(): number;
 }
 
 /** Where a consumer gets its elements from. */
@@ -35,6 +38,9 @@ const SHARE = 0.01;
 /** Without a door-bell it is this, and that. */
 const RESCAN_WITHOUT_BELL_MS = 40;
 const SHARE_WITHOUT_BELL = 0.1;
+
+/** So much may the clocks of two processes of a host differ, microseconds: each counts on from milliseconds. */
+const CLOCKS_DIFFER = 5000;
 
 /** After so many elements without a rest there is no need to be woken: the bell would ring for our own deeds. */
 const BUSY = 100;
@@ -156,8 +162,22 @@ export class QueueSearch implements Search {
     this.#exhausted = exhausted;
   }
 
+  /**
+   * RACE: what is added while a directory is listed may be in the list though what the same process added before
+   * it is not. So only what is older than the list is taken from it, and the rest by a second list: there is all
+   * that was added before anything in the first one.
+   */
   *#namesIn(directory: string): Iterable<string | undefined> {
-    for (const element of this.#ground.free(directory)) yield element && `${directory}/${element}`;
+    let limit = nameAt(this.#ground.now() - CLOCKS_DIFFER);
+    for (let lists = 0; lists < 2; lists++) {
+      let youngest = "";
+      for (const element of this.#ground.free(directory)) {
+        if (element !== undefined && element > limit) youngest = element;
+        else yield element && `${directory}/${element}`;
+      }
+      if (youngest === "") break;
+      limit = youngest;
+    }
   }
 
   #tryLock(name: string): boolean {

@@ -3,11 +3,8 @@ import { isLink, MOST_RACES, notLocked, notRegular, tooManyRaces } from "./error
 import { hex, HexList, isElement } from "./name.js";
 import { checkOptions, defaults, type QueueOptions } from "./options.js";
 
-/**
- * Whoever looks for free elements may pause after so many names, which takes a tenth of a second. Not sooner: what is
- * added while a directory is read may be seen though what was added before it is not, and then comes before it.
- */
-const PAUSE = 100_000;
+/** Whoever looks for free elements may pause after so many names, which takes 10 ms. */
+const PAUSE = 10_000;
 
 /** A file that is written and still open. */
 interface Temporary {

@@ -53,6 +53,37 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(queue.count()).toBe(0);
   });
 
+  test("keeps the order of what is added while it lists a directory", async () => {
+    let adding: (() => void) | undefined;
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (name !== "readdirSync" || !adding || !/[0-9a-f]{8}$/.test(String(args[0]))) return call(...args);
+          // As ext4 does: the later one comes behind the place that the listing has reached, the other before it.
+          adding();
+          adding = undefined;
+          return (call(...args) as fs.Dirent[]).filter((entry) => !hidden.some((end) => end === entry.name));
+        };
+      },
+    }) as FileCalls;
+    const { consume, add } = open({}, { calls });
+    add("a");
+    await sleep(10);
+    const hidden: string[] = [];
+    adding = () => {
+      hidden.push(add("b").slice(9));
+      add("c");
+    };
+    const seen: string[] = [];
+    for await (const { element, text } of consume({ wait: 0 })) {
+      seen.push(text);
+      element.done();
+    }
+    expect(adding).toBeUndefined();
+    expect(seen).toEqual(["a", "b", "c"]);
+  });
+
   test("waits for more, whoever adds them, and ends by its signal", async () => {
     const { queue, consume, add } = open();
     const other = open().queue;
