@@ -45,7 +45,7 @@ export function readArguments(
     command.on(`option:no-${name}`, () => given.push({ name, value: false }));
   }
   try {
-    command.parse(normalize(entries, argv), { from: "user" });
+    command.parse(normalize(entries, argv, spec.isCommandLast), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     throw new ConfigError(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "), { cause: error });
@@ -58,11 +58,23 @@ export function readArguments(
 }
 
 /** Aliases become names, and the words that follow `--properties KEY=VALUE` become part of its value. */
-function normalize(entries: readonly OptionEntry[], argv: readonly string[]): string[] {
+function normalize(
+  entries: readonly OptionEntry[],
+  argv: readonly string[],
+  isCommandLast = false,
+): string[] {
   const words: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? "";
     if (word === "--") return [...words, ...argv.slice(index)];
+    if (isCommandLast && !word.startsWith("-")) return [...words, "--", ...argv.slice(index)];
+    const short = /^-(.)$/.exec(word)?.[1];
+    const takesValue =
+      short && entries.find((entry) => entry.short === short && valueName(entry) !== undefined);
+    if (isCommandLast && takesValue) {
+      words.push(word, argv[++index] ?? "");
+      continue;
+    }
     const match = /^--(no-)?([^=]+)(=.*)?$/s.exec(word === "-?" ? "--help" : word);
     const entry = entries.find((e) => e.name === match?.[2] || (match?.[2] && e.aliases?.includes(match[2])));
     if (!match || !entry) {

@@ -1,6 +1,7 @@
 import { bindTree } from "./bind.js";
 import { readConfiguration } from "./config-file.js";
 import type { ConfigGeneralOptions } from "./config-general.js";
+import type { ConfigBlock } from "./config-tree.js";
 import { ConfigError, type Problem } from "./errors.js";
 import type { GivenOption, OptionEntry } from "./options.js";
 import { parseProperties } from "./properties.js";
@@ -10,6 +11,10 @@ import { perlVariables } from "./variables.js";
 export interface ConfigurationSpec {
   /** The block that may hold all of it, as `<stompclt>`. */
   readonly root: string;
+  /** The part of the file that holds options; what is left out is the program's to read, in `Invocation.tree`. */
+  readonly options?: (tree: ConfigBlock) => ConfigBlock;
+  /** How variables are replaced, unless --config-general says otherwise (default: there are none). */
+  readonly interpolate?: NonNullable<ConfigGeneralOptions["interpolate"]>;
 }
 
 /** The options of programs that have configuration files. */
@@ -42,6 +47,8 @@ export interface FileOptions {
   readonly given: readonly GivenOption[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** All that it holds; undefined: there is none. */
+  readonly tree: ConfigBlock | undefined;
 }
 
 /**
@@ -49,15 +56,17 @@ export interface FileOptions {
  * @throws ConfigError CONFIG_BAD_FILE if it is no configuration; the file system's own error if it cannot be read
  */
 export async function readFileOptions(
-  { root }: ConfigurationSpec,
+  { root, options = (tree) => tree, interpolate }: ConfigurationSpec,
   entries: readonly OptionEntry[],
   given: readonly GivenOption[],
 ): Promise<FileOptions> {
   const valueOf = (name: string) => String(given.findLast((option) => option.name === name)?.value ?? "");
   const file = valueOf("config");
-  if (file === "") return { given: [], problems: [], warnings: [] };
-  const { tree, warnings } = await readConfiguration(file, parserOptions(valueOf("config-general")));
-  return { ...bindTree(tree, entries, root), warnings };
+  if (file === "") return { given: [], problems: [], warnings: [], tree: undefined };
+  const parsing = { ...(interpolate && { interpolate }), ...parserOptions(valueOf("config-general")) };
+  const { tree, warnings } = await readConfiguration(file, parsing);
+  const { given: bound, problems } = bindTree(options(tree), entries, root);
+  return { given: bound, problems, warnings, tree };
 }
 
 /** What we always do, as the original programs set it. */

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { buildCommand, readArguments } from "./command-line.js";
 import { completion, shells } from "./completion.js";
 import { configurationOptions, readFileOptions, type ConfigurationSpec } from "./configuration.js";
+import type { ConfigBlock } from "./config-tree.js";
 import { ConfigError, describeProblem } from "./errors.js";
 import { findLauncher, type Launcher } from "./daemon.js";
 import { ExitStatus, exitStatusOf } from "./exit.js";
@@ -28,13 +29,15 @@ export interface ProgramSpec<Entries extends readonly OptionEntry[]> {
   readonly relations?: readonly Relation[];
   /** How the operands are called in the help, as `QUEUE [FILE…]`; without it there are none. */
   readonly operands?: string;
+  /** The first operand is a command: what follows it is the command's, whatever it looks like. */
+  readonly isCommandLast?: boolean;
   /** It has `--config FILE` and what belongs to it. */
   readonly configuration?: ConfigurationSpec;
   /**
    * What the table does not know of its values: for `--check`, and when they are read again. Nothing is changed.
    * @throws ConfigError with all that is wrong
    */
-  check?(options: OptionValues<Entries>, log: Logger): void | Promise<void>;
+  check?(options: OptionValues<Entries>, log: Logger, tree: ConfigBlock | undefined): void | Promise<void>;
 }
 
 /** The options that every program has. */
@@ -64,6 +67,8 @@ type Standard = typeof standardOptions;
 export interface Invocation<Entries extends readonly OptionEntry[]> {
   readonly options: OptionValues<Entries>;
   readonly operands: readonly string[];
+  /** What the configuration file holds, options and all else; undefined: there is none. */
+  readonly tree: ConfigBlock | undefined;
   /** Closed when the program ends. */
   readonly log: ProgramLog;
   /** Aborted when the program is told to stop; a second signal ends it at once. */
@@ -75,7 +80,7 @@ export interface Invocation<Entries extends readonly OptionEntry[]> {
    * @returns what `use` does; undefined if anything throws, and then all that is wrong is logged
    */
   reread<Result>(
-    use: (options: OptionValues<Entries>) => Result | Promise<Result>,
+    use: (options: OptionValues<Entries>, tree: ConfigBlock | undefined) => Result | Promise<Result>,
   ): Promise<Result | undefined>;
 }
 
@@ -146,27 +151,29 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
       const unknown = file?.problems ?? [];
       const { values, problems } = resolveValues(entries, spec.relations ?? [], all, unknown.length > 0);
       if (unknown.length + problems.length > 0) throw new ConfigError([...unknown, ...problems]);
-      return values as OptionValues<Entries> & OptionValues<Standard>;
+      return { options: values as OptionValues<Entries> & OptionValues<Standard>, tree: file?.tree };
     };
-    const options = await read();
+    const { options, tree } = await read();
     log.debugLevel = options.debug ?? 0;
     if (spec.configuration && asked("print-config")) return print(printConfig(spec.options, options, all));
     if (spec.configuration && asked("check")) {
-      await spec.check?.(options, log);
+      await spec.check?.(options, log, tree);
       return print(`${spec.name}: the configuration is valid\n`);
     }
-    const reread = async <Result>(use: (options: OptionValues<Entries>) => Result | Promise<Result>) => {
+    const reread = async <Result>(
+      use: (options: OptionValues<Entries>, tree: ConfigBlock | undefined) => Result | Promise<Result>,
+    ) => {
       try {
         const again = await read();
-        await spec.check?.(again, log);
-        return await use(again);
+        await spec.check?.(again.options, log, again.tree);
+        return await use(again.options, again.tree);
       } catch (error) {
         tell(error);
         return undefined;
       }
     };
     const program = { name: spec.name, argv, signals, launcher };
-    const invocation = { options, operands, log, signal: signals.stopping, streams, program, reread };
+    const invocation = { options, operands, tree, log, signal: signals.stopping, streams, program, reread };
     return (await main(invocation)) ?? ExitStatus.ok;
   } catch (error) {
     // The reader of our output has enough: that is nothing to tell of.
