@@ -86,6 +86,8 @@ export interface ChildState {
   /** Of a supervisor: which of the last cycles were adjusted, the newest last. */
   readonly cycles?: readonly boolean[];
   readonly held?: boolean;
+  /** Of a service: it ran. */
+  readonly up?: boolean;
   readonly restarts?: number;
   readonly children?: readonly ChildState[];
 }

@@ -9,6 +9,10 @@ export {
   type Strategy,
   type Surroundings,
 } from "./child.js";
+export { giveOrder, type Answer, type Order } from "./control.js";
 export { logEvents, type Event, type Report } from "./event.js";
 export { Service, type Hands, type Outcome, type RestartPolicy, type ServicePolicy } from "./service.js";
 export { Supervisor, type SupervisorPolicy } from "./supervisor.js";
+export { main as controlMain } from "./control-main.js";
+export { main as loopMain } from "./loop-main.js";
+export { main } from "./main.js";

@@ -52,6 +52,8 @@ export class Service implements Child {
   /** Since when it runs. */
   #upMs: number | undefined;
   #restarts = 0;
+  /** As the last run left it. */
+  #wasUp = false;
   #pid: number | undefined;
   #lastFailure: string | undefined;
   /** Not taken by the parent yet. */
@@ -203,13 +205,22 @@ export class Service implements Child {
     return {
       name: this.name,
       restarts: this.#restarts,
+      up: this.#phase === "running",
       ...(this.#held !== undefined && { held: this.#held }),
     };
   }
 
-  load({ restarts = 0, held }: ChildState): void {
+  load({ restarts = 0, held, up = false }: ChildState): void {
     this.#restarts = restarts;
     this.#held = held;
+    this.#wasUp = up;
+  }
+
+  /** All that still runs has been found: what ran when we last looked, and is not there, has failed meanwhile. */
+  missed(): void {
+    const isMissing = this.#wasUp && !isUp(this);
+    this.#wasUp = false;
+    if (isMissing) this.#fail("has ended while nobody looked");
   }
 
   #fail(words: string): void {

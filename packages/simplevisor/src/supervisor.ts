@@ -30,10 +30,10 @@ export interface SupervisorPolicy {
 /** An inner node: keeps its children as they should be, in order, and fails if that takes too much. */
 export class Supervisor implements Child {
   readonly isTemporary = false;
-  readonly #policy: SupervisorPolicy;
+  #policy: SupervisorPolicy;
   readonly #around: Surroundings;
-  readonly #window: CycleWindow;
-  readonly #budget: RestartBudget;
+  #window: CycleWindow;
+  #budget: RestartBudget;
   readonly #backOff: BackOff;
   #children: readonly Child[];
   #phase: Phase = "stopped";
@@ -46,6 +46,8 @@ export class Supervisor implements Child {
   #failure: string | undefined;
   /** It stops its children because of this. */
   #fault: string | undefined;
+  /** Children no more: they are stopped, and nobody takes their name before they are down. */
+  #retired: readonly Child[] = [];
   /** Those that must be down before anybody is started. */
   readonly #leaving = new Set<Child>();
 
@@ -80,7 +82,7 @@ export class Supervisor implements Child {
   get wakeMs(): number {
     const now = this.#around.clock();
     // What is due already waits for something else than time.
-    const later = this.#children.map(({ wakeMs }) => wakeMs).filter((ms) => ms > now);
+    const later = [...this.#retired, ...this.#children].map(({ wakeMs }) => wakeMs).filter((ms) => ms > now);
     return Math.min(this.#dueMs, ...later);
   }
 
@@ -123,6 +125,19 @@ export class Supervisor implements Child {
     child.stop();
   }
 
+  /** Have another policy and other children from now on; those that stay stay as they are. */
+  replace(policy: SupervisorPolicy, children: readonly Child[]): void {
+    const cycles = this.#window.dump();
+    this.#window = new CycleWindow(policy.window, policy.adjustments);
+    this.#window.load(cycles);
+    this.#budget = new RestartBudget(policy.intensity, policy.period, this.#around.clock);
+    const gone = this.#children.filter((child) => !children.includes(child));
+    this.#retired = [...this.#retired, ...gone].filter((child) => !children.includes(child));
+    for (const child of gone) this.#leaving.delete(child);
+    this.#policy = policy;
+    this.#children = children;
+  }
+
   takeFailure(): string | undefined {
     const failure = this.#failure;
     this.#failure = undefined;
@@ -130,7 +145,9 @@ export class Supervisor implements Child {
   }
 
   step(): void {
-    for (const child of this.#children) child.step();
+    for (const child of [...this.#retired, ...this.#children]) child.step();
+    for (const child of this.#retired) child.stop();
+    this.#retired = this.#retired.filter(isUp);
     if (!isUp(this)) return;
     if (this.#phase !== "stopping") this.#adjust();
     if (this.#phase === "stopping") this.#wind();
@@ -226,7 +243,7 @@ export class Supervisor implements Child {
 
   /** Stop all; then be stopped, or failed. */
   #wind(): void {
-    if (!this.#takeDown(new Set(this.#children))) return;
+    if (!this.#takeDown(new Set(this.#children)) || this.#retired.length > 0) return;
     this.#leaving.clear();
     for (const child of this.#children) {
       child.takeFailure();
@@ -280,6 +297,7 @@ export class Supervisor implements Child {
   #mayStart(child: Child): boolean {
     const { phase } = child;
     if (!child.isWanted || this.#leaving.has(child)) return false;
+    if (this.#retired.some(({ name }) => name === child.name)) return false;
     if (phase !== "stopped" && (phase !== "waiting" || child.wakeMs > this.#around.clock())) return false;
     return child.depends.every((name) =>
       this.#children.some((other) => other.name === name && isThere(other)),

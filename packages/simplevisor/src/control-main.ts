@@ -1,0 +1,72 @@
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { ConfigError, ExitStatus, runProgram } from "@spoolwire/program";
+import { fileURLToPath } from "node:url";
+
+const commands = ["start", "stop", "restart", "status", "check"];
+
+/**
+ * The program `simplevisor-control`, for init scripts: what to supervise comes from the environment, in SIMPLEVISOR_NAME,
+ * _USER, _CONF, _PIDFILE and _LOCKFILE. @returns the exit status
+ */
+export function main(argv: readonly string[]): Promise<number> {
+  const spec = {
+    name: "simplevisor-control",
+    version: "0.1.0",
+    summary: "Run simplevisor as a service, as SIMPLEVISOR_CONF and its like in the environment say.",
+    options: [],
+    operands: "start|stop|restart|status|check [PATH]",
+  } as const;
+  return runProgram(spec, argv, async ({ operands: [command = "", path], log }) => {
+    const {
+      SIMPLEVISOR_CONF: conf,
+      SIMPLEVISOR_PIDFILE: pidFile,
+      SIMPLEVISOR_LOCKFILE: lockFile,
+    } = process.env;
+    if (!commands.includes(command)) {
+      throw new ConfigError(`Expected one of ${commands.join(", ")}, got "${command}"`);
+    }
+    if (!conf) throw new ConfigError("Expected SIMPLEVISOR_CONF in the environment, got nothing");
+    const status = changeUser(argv);
+    if (status !== undefined) return status;
+    const common = ["--conf", conf, ...(pidFile ? ["--pidfile", pidFile] : [])];
+    const run = (word: string, ...more: string[]) =>
+      simplevisor([...common, ...more, word, ...(path === undefined ? [] : [path])]);
+    const lock = (isThere: boolean) => {
+      if (!lockFile || path !== undefined) return;
+      try {
+        if (isThere) writeFileSync(lockFile, "");
+        else rmSync(lockFile, { force: true });
+      } catch (error) {
+        log.warn((error as Error).message);
+      }
+    };
+    if (path === undefined && command === "restart") {
+      const stopped = run("stop");
+      if (stopped !== ExitStatus.ok) return stopped;
+    }
+    const isStart = command === "start" || command === "restart";
+    const result = path === undefined && isStart ? run("start", "--daemon") : run(command);
+    if (result === ExitStatus.ok && (isStart || command === "stop")) lock(isStart);
+    return result;
+  });
+}
+
+/** Run all of it under the account that is asked for. Undefined: it is ours. */
+function changeUser(argv: readonly string[]): number | undefined {
+  const { SIMPLEVISOR_USER: user, ...env } = process.env;
+  if (!user || process.getuid?.() !== 0) return undefined;
+  const script = process.argv[1] ?? "";
+  const args = ["-u", user, "--", process.execPath, script, ...argv];
+  const done = spawnSync("runuser", args, { stdio: "inherit", env });
+  if (done.error) throw done.error;
+  return done.status ?? 128;
+}
+
+/** A process of its own: in the background it starts its own command line again. */
+function simplevisor(argv: readonly string[]): number {
+  const program = fileURLToPath(new URL("program.js", import.meta.url));
+  const done = spawnSync(process.execPath, [program, ...argv], { stdio: "inherit" });
+  if (done.error) throw done.error;
+  return done.status ?? 128;
+}

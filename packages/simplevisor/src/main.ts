@@ -1,0 +1,85 @@
+import { ConfigError, ExitStatus, runProgram } from "@spoolwire/program";
+import type { Answer } from "./control.js";
+import { giveOrder } from "./control.js";
+import { checkTree, drawTree } from "./draw.js";
+import type { ChildReport } from "./child.js";
+import { atRest } from "./offline.js";
+import { commands, entriesOf, program, type CommandName, type Simplevisor } from "./options.js";
+import { placeOf, socketOf } from "./place.js";
+import { single, supervise } from "./supervise.js";
+
+/** What is asked of a child by its path. */
+const ofChildren: readonly CommandName[] = [
+  "start",
+  "stop",
+  "restart",
+  "status",
+  "check",
+  "restart_child",
+  "logs",
+  "tree",
+];
+
+/** The program `simplevisor`. @returns the exit status */
+export function main(argv: readonly string[]): Promise<number> {
+  return runProgram(program, argv, async (invocation) => {
+    const { operands, options, streams, log } = invocation;
+    const [word, path, ...others] = operands;
+    const command = checkCommand(word, options);
+    if (command === "help") return await main(["--help"]);
+    if (others.length > 0) throw new ConfigError(`Expected a command and a path, got "${others[0]}" too`);
+    if (path !== undefined && !ofChildren.includes(command)) {
+      throw new ConfigError(`Expected ${command} without a path, got "${path}"`);
+    }
+    const spec = entriesOf(invocation.tree);
+    if (command === "check_configuration") {
+      streams.stdout.write("Configuration is valid.\n");
+      return ExitStatus.ok;
+    }
+    const place = placeOf(invocation.tree!.at.file, options.rundir);
+    // A lone service that has commands of its own is a thing to be started and stopped, as in the original.
+    const isLone = spec.kind === "service" && spec.form.kind !== "run";
+    const target = path ?? (isLone ? spec.name : undefined);
+    if (target === undefined && (command === "start" || asksPidFile(options))) {
+      return await supervise(invocation, spec, place);
+    }
+    if (command === "single") return await single(invocation, spec, place);
+    const order = {
+      command: command === "restart_child" ? "restart" : command,
+      ...(target !== undefined && { path: target }),
+      ...(options.follow && { follow: true }),
+    };
+    const show = (answer: Answer) => showAnswer(answer, command, invocation);
+    const last = await giveOrder(socketOf(place), order, show, invocation.signal);
+    if (!last) return await atRest(invocation, spec, place, command, target);
+    if (last.words !== undefined) {
+      if (last.status === 0 || last.status === 3) streams.stdout.write(`${last.words}\n`);
+      else log.error(last.words);
+    }
+    return last.status;
+  });
+}
+
+function checkCommand(
+  word: string | undefined,
+  given: { readonly quit?: boolean | undefined; readonly status?: boolean | undefined },
+): CommandName {
+  if (word === undefined && asksPidFile(given)) return "start";
+  if (word !== undefined && Object.hasOwn(commands, word)) return word as CommandName;
+  const got = word === undefined ? "none" : `"${word}"`;
+  throw new ConfigError(`Expected one of the commands ${Object.keys(commands).join(", ")}, got ${got}`);
+}
+
+const asksPidFile = (given: {
+  readonly quit?: boolean | undefined;
+  readonly status?: boolean | undefined;
+}): boolean => Boolean(given.quit ?? given.status);
+
+function showAnswer(answer: Answer, command: CommandName, { options, streams }: Simplevisor): void {
+  if ("line" in answer) streams.stdout.write(`${answer.line}\n`);
+  else if ("report" in answer) {
+    if (options.json) streams.stdout.write(`${JSON.stringify(answer.report)}\n`);
+    else if (command === "tree") streams.stdout.write(drawTree(answer.report as ChildReport));
+    else if (command === "check") streams.stdout.write(checkTree(answer.report as ChildReport).text);
+  }
+}

@@ -1,0 +1,68 @@
+import { ConfigError, ExitStatus } from "@spoolwire/program";
+import { checkTree, drawTree } from "./draw.js";
+import type { Spec } from "./entry.js";
+import type { CommandName, Simplevisor } from "./options.js";
+import { Place } from "./place.js";
+import { openTree } from "./supervise.js";
+import { isMoving, type Tree } from "./tree.js";
+
+/** LSB: not running. */
+const NOT_RUNNING = 3;
+
+/** Do a command while nobody supervises: for services that have commands of their own. @returns the exit status */
+export async function atRest(
+  invocation: Simplevisor,
+  spec: Spec,
+  path: string,
+  command: CommandName,
+  target: string | undefined,
+): Promise<number> {
+  const { streams, options } = invocation;
+  const print = (text: string) => void streams.stdout.write(text);
+  const isQuestion = command === "status" || command === "check" || command === "tree";
+  if (target === undefined && command !== "check" && command !== "tree") {
+    if (options.json && command === "status") print(`${JSON.stringify({ running: false })}\n`);
+    else print("simplevisor does not seem to be running\n");
+    return command === "stop" || command === "stop_supervisor" ? ExitStatus.ok : NOT_RUNNING;
+  }
+  const place = Place.take(path);
+  const tree = openTree(invocation, spec, place);
+  try {
+    await tree.look();
+    const child = target === undefined ? tree.root : tree.find(target);
+    if (!child) throw new ConfigError(`Expected the path of a child, got "${target}"`);
+    if (options.json && isQuestion) print(`${JSON.stringify(child.describe())}\n`);
+    else if (command === "tree") print(drawTree(child.describe()));
+    else if (command === "check") print(checkTree(child.describe()).text);
+    if (command === "tree") return ExitStatus.ok;
+    if (command === "check") return checkTree(child.describe()).isOk ? ExitStatus.ok : ExitStatus.nothing;
+    if (command !== "status") await act(tree, child.path, command);
+    if (!options.json) print(`${child.path} is ${child.phase}\n`);
+    const isUp = child.phase === "running";
+    if (command === "status") return isUp ? ExitStatus.ok : NOT_RUNNING;
+    return isUp === (command !== "stop") ? ExitStatus.ok : ExitStatus.nothing;
+  } finally {
+    tree.close();
+    place.release();
+  }
+}
+
+async function act(tree: Tree, path: string, command: CommandName): Promise<void> {
+  const unit = tree.unit(path);
+  if (!unit || unit.spec.form.kind === "run") {
+    throw new ConfigError(`Expected simplevisor to run for ${command} ${path}: it must own what it starts`);
+  }
+  const { service } = unit;
+  const settle = () => tree.until(() => !isMoving(service.phase), tree.patience(service));
+  if (command === "restart" || command === "restart_child") {
+    if ((await unit.restartByCommand()) !== undefined) return await unit.poll();
+  }
+  if (command !== "start") {
+    service.stop();
+    await settle();
+  }
+  if (command !== "stop") {
+    service.start();
+    await settle();
+  }
+}

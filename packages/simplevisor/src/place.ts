@@ -1,0 +1,125 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { ConfigError, PidFile } from "@spoolwire/program";
+import type { ProcessId } from "./proc.js";
+
+/** How often our place is shown to be taken, milliseconds. */
+const SHOW_MS = 500;
+
+/** Longest path of a socket: the system's field has 108 bytes. */
+const LONGEST_SOCKET = 107;
+
+/**
+ * The directory of a configuration, where its supervisor can be reached, and where it leaves what its successor must
+ * know. It is the same for all who use the configuration, and nobody else's.
+ * @param directory instead of the one that the name of the configuration gives
+ */
+export function placeOf(configuration: string, directory: string | undefined): string {
+  if (directory !== undefined) return directory;
+  const real = realpathSync(configuration);
+  const hash = createHash("sha256").update(real).digest("hex").slice(0, 12);
+  const uid = process.getuid?.() ?? 0;
+  const base =
+    uid === 0 ? "/run/simplevisor" : (process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `simplevisor-${uid}`));
+  return join(base, `simplevisor-${basename(real).replace(/\W/g, "_").slice(0, 20)}-${hash}`);
+}
+
+/** The socket of a place. @throws ConfigError if its path is too long for a socket */
+export function socketOf(place: string): string {
+  const path = join(place, "control");
+  if (Buffer.byteLength(path) > LONGEST_SOCKET) {
+    throw new ConfigError(`Expected rundir to be shorter: ${path} is longer than ${LONGEST_SOCKET} bytes`);
+  }
+  return path;
+}
+
+/** A place, from `take` to `release`: nobody else has it meanwhile. */
+export class Place {
+  readonly path: string;
+  readonly #pidFile: PidFile;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(path: string, pidFile: PidFile) {
+    this.path = path;
+    this.#pidFile = pidFile;
+    this.#timer = setInterval(() => {
+      try {
+        pidFile.check();
+      } catch {
+        // A full disk; or another has it, which its own checks will tell whoever looks.
+      }
+    }, SHOW_MS).unref();
+  }
+
+  /**
+   * @throws PidFileError PIDFILE_RUNNING naming who has it; EPERM if the directory is another account's; the file
+   * system's own error
+   */
+  static take(path: string): Place {
+    for (const directory of ["", "output", "processes"])
+      mkdirSync(join(path, directory), { recursive: true, mode: 0o700 });
+    const { uid } = lstatSync(path);
+    if (uid !== process.getuid?.()) {
+      throw Object.assign(new Error(`Expected ${path} to be ours, got a directory of uid ${uid}`), {
+        code: "EPERM",
+      });
+    }
+    chmodSync(path, 0o700);
+    return new Place(path, PidFile.claim(join(path, "pid")));
+  }
+
+  release(): void {
+    clearInterval(this.#timer);
+    this.#pidFile.release();
+  }
+
+  /** The named pipes of services, made where they are not there yet, all by one process. */
+  outputs(services: readonly string[]): void {
+    const missing = services.map((service) => this.outputOf(service)).filter((pipe) => !isPipe(pipe));
+    for (const pipe of missing) rmSync(pipe, { force: true });
+    if (missing.length === 0) return;
+    const made = spawnSync("mkfifo", ["-m", "600", ...missing], { encoding: "utf8" });
+    if (made.status !== 0) throw made.error ?? new Error(made.stderr.trim());
+  }
+
+  outputOf(service: string): string {
+    return join(this.path, "output", idOf(service));
+  }
+
+  /** What a successor must know of a service's process. */
+  recordOf(service: string): {
+    write(process: ProcessId): void;
+    remove(): void;
+    read(): ProcessId | undefined;
+  } {
+    const file = join(this.path, "processes", idOf(service));
+    return {
+      write: (process) => writeFileSync(file, JSON.stringify({ service, ...process })),
+      remove: () => rmSync(file, { force: true }),
+      read: () => {
+        try {
+          const { pid, started } = JSON.parse(readFileSync(file, "utf8")) as Partial<ProcessId>;
+          const isWhole =
+            Number.isInteger(pid) && Number(pid) > 1 && typeof started === "string" && started !== "";
+          return isWhole ? ({ pid, started } as ProcessId) : undefined;
+        } catch {
+          return undefined; // There is none, or it was cut by a crash.
+        }
+      },
+    };
+  }
+}
+
+/** A file name for a path of the tree. */
+const idOf = (service: string) => createHash("sha256").update(service).digest("hex").slice(0, 16);
+
+function isPipe(path: string): boolean {
+  try {
+    return lstatSync(path).isFIFO();
+  } catch {
+    return false;
+  }
+}

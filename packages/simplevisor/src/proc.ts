@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** A process, beyond the number that another may get when it is gone. */
+export interface ProcessId {
+  readonly pid: number;
+  /** When it was started, in ticks since the start of the system. */
+  readonly started: string;
+}
+
+/** Who has a number now; undefined: nobody, or one that has ended and is not reaped yet. */
+export function identify(pid: number): ProcessId | undefined {
+  const stat = readStat(pid);
+  return stat && { pid, started: stat.started };
+}
+
+/** Whether it is still there, and still the same. */
+export const isThere = ({ pid, started }: ProcessId): boolean => readStat(pid)?.started === started;
+
+/** The processes whose command line matches, without this one. */
+export function findProcesses(pattern: RegExp): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .filter((pid) => pattern.test(commandLine(pid)) && readStat(pid) !== undefined);
+}
+
+/** Whether anybody lives in a process group; its leader may have ended. */
+export function hasGroup(group: number): boolean {
+  if (!exists(-group)) return false;
+  // Those who have ended and are not reaped are in it too.
+  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && readStat(Number(name))?.group === group);
+}
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Send a signal to a process, or with a negative number to a group. False: there is none. */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0+$/, "").replaceAll("\0", " ");
+  } catch {
+    return ""; // RACE: it has ended since we listed it
+  }
+}
+
+function readStat(pid: number): { readonly started: string; readonly group: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name is in parentheses, and may hold anything.
+    const [state = "", ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    // Field 22 of proc(5); the state is field 3.
+    return /^[ZX]/.test(state) ? undefined : { started: fields[18] ?? "", group: Number(fields[1]) };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,320 @@
+import type { Logger } from "@spoolwire/program";
+import type { Child, ChildReport, Phase, Surroundings } from "./child.js";
+import type { ServiceSpec, Spec } from "./entry.js";
+import { logEvents } from "./event.js";
+import type { Place } from "./place.js";
+import { ServiceOutput } from "./output.js";
+import { measureQueue } from "./probe.js";
+import { Slots } from "./run.js";
+import { Scaler } from "./scale.js";
+import type { Store } from "./store.js";
+import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
+import { Unit, type Workshop } from "./unit.js";
+
+/** How often the queues of elastic services are measured, milliseconds. */
+const MEASURE_MS = 1000;
+
+/** A tree is let alone for so long when a timer is due at once: the clock of timers is coarse. */
+const LEAST_MS = 1;
+
+export interface TreeOptions {
+  readonly place: Place;
+  readonly store: Store | undefined;
+  readonly log: Logger;
+  /** Commands that run at once. */
+  readonly jobs: number;
+}
+
+/** Elastic instances of a service. */
+interface Pool {
+  readonly spec: ServiceSpec;
+  readonly supervisor: Supervisor;
+  readonly scaler: Scaler;
+}
+
+/** A supervision tree at work: builds it from its entries, and lets the decisions meet the processes. */
+export class Tree {
+  readonly #options: TreeOptions;
+  readonly #workshop: Workshop;
+  readonly #units = new Map<string, Unit>();
+  readonly #supervisors = new Map<string, Supervisor>();
+  readonly #outputs = new Map<string, ServiceOutput>();
+  readonly #pools = new Map<string, Pool>();
+  /** Above the root entry: starts it again if it fails, for ever. */
+  readonly #top: Supervisor;
+  readonly #turns: (() => void)[] = [];
+  readonly #observers = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #measuring: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(spec: Spec, options: TreeOptions) {
+    this.#options = options;
+    const around: Surroundings = {
+      clock: () => performance.now(),
+      random: Math.random,
+      report: logEvents(options.log),
+    };
+    this.#workshop = {
+      ...around,
+      ...{ log: options.log, place: options.place, slots: new Slots(options.jobs) },
+      output: (path) => this.#output(path),
+      turn: (work) => this.#takeTurn(work),
+      settle: () => this.settle(),
+    };
+    this.#top = new Supervisor(topPolicy, [], around);
+    this.use(spec);
+  }
+
+  /** The root entry. */
+  get root(): Child {
+    return this.#top.children[0]!;
+  }
+
+  /** Take over what runs, and begin to supervise. */
+  async begin(): Promise<void> {
+    const state = this.#options.store?.load();
+    if (state?.name === this.root.name) this.root.load(state);
+    await this.look();
+    for (const { service } of this.#units.values()) service.missed();
+    this.#top.start();
+    this.settle();
+    this.#measuring = setInterval(() => void this.#measure(), MEASURE_MS).unref();
+  }
+
+  /** Be as these entries say from now on: what has not changed is not touched. */
+  use(spec: Spec): void {
+    this.#options.place.outputs(Array.from(ownedPaths(spec, "")));
+    const old = [...this.#units.keys()];
+    const child = this.#build(spec, "");
+    this.#top.replace(topPolicy, [child]);
+    // What is gone from the configuration is stopped by the tree; it is asked no more.
+    for (const path of old) if (!this.find(path)) this.#units.delete(path);
+    for (const path of this.#pools.keys()) if (!this.find(path)) this.#pools.delete(path);
+    this.settle();
+  }
+
+  /** A cycle of supervision: ask those that do not tell by themselves. */
+  async cycle(): Promise<void> {
+    await Promise.all(Array.from(this.#units.values(), (unit) => unit.poll()));
+    this.settle();
+    this.#top.endCycle();
+    this.save();
+  }
+
+  save(): void {
+    this.#options.store?.save(this.root.dump());
+  }
+
+  /** Let the tree decide, now and whenever something is due. */
+  settle(): void {
+    if (this.#isClosed) return;
+    this.#top.step();
+    clearTimeout(this.#timer);
+    const { wakeMs } = this.#top;
+    if (wakeMs !== Infinity) {
+      const ms = Math.max(LEAST_MS, wakeMs - performance.now());
+      this.#timer = setTimeout(() => this.settle(), Math.min(ms, 2 ** 31 - 1));
+    }
+    for (const observer of this.#observers) observer();
+  }
+
+  /** Wait until something holds, at most so many seconds. @returns whether it does */
+  async until(condition: () => boolean, seconds: number): Promise<boolean> {
+    if (condition()) return true;
+    return await new Promise((resolve) => {
+      const done = (holds: boolean) => {
+        clearTimeout(timer);
+        this.#observers.delete(look);
+        resolve(holds);
+      };
+      const look = () => {
+        if (condition()) done(true);
+      };
+      const timer = setTimeout(() => done(condition()), seconds * 1000);
+      this.#observers.add(look);
+    });
+  }
+
+  /** Stop all children, in order; resolves when none is left. */
+  async stop(): Promise<void> {
+    this.#top.stop();
+    this.settle();
+    await this.until(() => this.#top.phase === "stopped", 2 ** 31 / 1000 - 1);
+  }
+
+  /** Stop all children, and supervise on: they stay stopped until they are wanted again. */
+  stopChildren(): void {
+    this.#top.halt(this.root);
+    this.settle();
+  }
+
+  /** Leave everything as it is: those that are ours are taken over by the next start. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#measuring);
+    for (const unit of this.#units.values()) unit.close();
+    for (const output of this.#outputs.values()) output.close();
+  }
+
+  /** Undefined: there is none of that path. */
+  find(path: string): Child | undefined {
+    return this.#locate(path)?.child;
+  }
+
+  unit(path: string): Unit | undefined {
+    return this.#units.get(path);
+  }
+
+  /** Find out what runs, and do nothing. */
+  async look(): Promise<void> {
+    await Promise.all(Array.from(this.#units.values(), (unit) => unit.look()));
+  }
+
+  startChild(child: Child): void {
+    child.hold(undefined);
+    if (!child.isWanted) child.hold(true);
+    this.settle();
+  }
+
+  stopChild(child: Child): void {
+    this.#locate(child.path)?.parent.halt(child);
+    this.settle();
+  }
+
+  async restartChild(child: Child): Promise<void> {
+    const status = await this.#units.get(child.path)?.restartByCommand();
+    if (status === undefined) this.#locate(child.path)?.parent.restart(child);
+    this.settle();
+  }
+
+  describe(): ChildReport {
+    return this.root.describe();
+  }
+
+  /** The longest that a child may take to come and to go, seconds. */
+  patience(child: Child): number {
+    const own = this.#units.get(child.path)?.spec;
+    const below = child.children.map((other) => this.patience(other));
+    return own
+      ? own.startTimeout + own.stopTimeout + own.timeout
+      : below.reduce((sum, each) => sum + each, 0);
+  }
+
+  #locate(path: string): { readonly child: Child; readonly parent: Supervisor } | undefined {
+    const search = (parent: Child): { child: Child; parent: Child } | undefined => {
+      for (const child of parent.children) {
+        if (child.path === path) return { child, parent };
+        if (path.startsWith(`${child.path}/`)) return search(child);
+      }
+      return undefined;
+    };
+    const found = search(this.#top);
+    if (!found) return undefined;
+    const parent = this.#supervisors.get(found.parent.path) ?? this.#top;
+    return { child: found.child, parent };
+  }
+
+  #build(spec: Spec, parent: string): Child {
+    const path = parent === "" ? spec.name : `${parent}/${spec.name}`;
+    if (spec.kind === "supervisor") {
+      const children = spec.children.map((child) => this.#build(child, path));
+      return this.#supervisor({ ...spec, path }, children);
+    }
+    if (!spec.instances) return this.#unit(spec, path);
+    const pool = this.#pools.get(path);
+    if (pool?.spec.digest === spec.digest) return pool.supervisor;
+    const { least, most } = spec.instances;
+    const instances = Array.from({ length: most }, (_, index) => {
+      const name = `${index + 1}`;
+      return this.#unit({ ...spec, name, depends: [] }, `${path}/${name}`);
+    });
+    for (const instance of instances.slice(least)) instance.hold(false);
+    const { name, depends } = spec;
+    const supervisor = this.#supervisor({ ...topPolicy, name, path, depends }, instances);
+    if (spec.scale) {
+      this.#pools.set(path, { spec, supervisor, scaler: new Scaler(least, most, spec.scale.limit) });
+    }
+    return supervisor;
+  }
+
+  #unit(spec: ServiceSpec, path: string): Child {
+    const old = this.#units.get(path);
+    if (old?.spec.digest === spec.digest && old.spec.isExpected === spec.isExpected) return old.service;
+    const unit = new Unit(spec, path, this.#workshop);
+    this.#units.set(path, unit);
+    return unit.service;
+  }
+
+  #supervisor(policy: SupervisorPolicy, children: readonly Child[]): Supervisor {
+    const { name, path, depends, isExpected, strategy, window, adjustments, intensity, period } = policy;
+    const own = { name, path, depends, isExpected, strategy, window, adjustments, intensity, period };
+    const old = this.#supervisors.get(path);
+    old?.replace(own, children);
+    const supervisor = old ?? new Supervisor(own, children, this.#workshop);
+    this.#supervisors.set(path, supervisor);
+    return supervisor;
+  }
+
+  #output(path: string): ServiceOutput {
+    const { place, log } = this.#options;
+    const output =
+      this.#outputs.get(path) ??
+      new ServiceOutput(place.outputOf(path), (line) => log.info(`${path}| ${line}`));
+    this.#outputs.set(path, output);
+    return output;
+  }
+
+  /** One start a turn of the event loop: what else happens does not wait for all of them. */
+  #takeTurn(work: () => void): void {
+    this.#turns.push(work);
+    if (this.#turns.length > 1) return;
+    const next = () => {
+      if (this.#isClosed) return;
+      this.#turns[0]?.();
+      this.#turns.shift();
+      if (this.#turns.length > 0) setImmediate(next);
+    };
+    setImmediate(next);
+  }
+
+  async #measure(): Promise<void> {
+    for (const { spec, supervisor, scaler } of this.#pools.values()) {
+      if (!spec.scale || supervisor.phase !== "running") continue;
+      const before = scaler.count;
+      const count = scaler.look(await measureQueue(spec.scale));
+      if (count === before || this.#isClosed) continue;
+      const words = `${before} -> ${count} instances`;
+      this.#workshop.report({ type: "note", path: supervisor.path, words });
+      supervisor.children.forEach((child, index) => {
+        if (index >= count) supervisor.halt(child);
+        else child.hold(undefined);
+      });
+      this.settle();
+    }
+  }
+}
+
+/** Phases in which something is on its way. */
+export const isMoving = (phase: Phase): boolean => phase === "starting" || phase === "stopping";
+
+const topPolicy: SupervisorPolicy = {
+  name: "",
+  path: "",
+  depends: [],
+  isExpected: true,
+  strategy: "one_for_one",
+  window: 1,
+  adjustments: Infinity,
+  intensity: Infinity,
+  period: 1,
+};
+
+/** The services that write into a pipe of ours. */
+function* ownedPaths(spec: Spec, parent: string): Iterable<string> {
+  const path = parent === "" ? spec.name : `${parent}/${spec.name}`;
+  if (spec.kind === "supervisor") for (const child of spec.children) yield* ownedPaths(child, path);
+  else if (spec.instances) for (let n = 1; n <= spec.instances.most; n++) yield `${path}/${n}`;
+  else if (spec.form.kind === "run") yield path;
+}

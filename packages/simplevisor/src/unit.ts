@@ -1,0 +1,142 @@
+import type { Logger } from "@spoolwire/program";
+import type { Surroundings } from "./child.js";
+import { Commanded } from "./commanded.js";
+import type { ServiceSpec } from "./entry.js";
+import { Monitor, type Watched } from "./monitor.js";
+import type { ServiceOutput } from "./output.js";
+import { Owner } from "./owner.js";
+import type { Place } from "./place.js";
+import { runCommand, type Slots } from "./run.js";
+import { Service, type Hands } from "./service.js";
+import { waysOf } from "./ways.js";
+
+/** What units share. */
+export interface Workshop extends Surroundings {
+  readonly log: Logger;
+  readonly place: Place;
+  /** What the service of a path writes; one for all that have the path one after the other. */
+  readonly output: (path: string) => ServiceOutput;
+  /** For all commands of all services. */
+  readonly slots: Slots;
+  /** Lets starts take turns. */
+  readonly turn: (work: () => void) => void;
+  /** Something has happened to a service: the tree must decide. */
+  readonly settle: () => void;
+}
+
+/** A service with what does its work. */
+export class Unit {
+  readonly spec: ServiceSpec;
+  readonly service: Service;
+  readonly output: ServiceOutput | undefined;
+  readonly #workshop: Workshop;
+  readonly #monitor: Monitor;
+  readonly #hands: Owner | Commanded;
+
+  constructor(spec: ServiceSpec, path: string, workshop: Workshop) {
+    this.spec = spec;
+    this.#workshop = workshop;
+    const { form } = spec;
+    const { settle } = workshop;
+    if (form.kind === "run") {
+      this.output = workshop.output(path);
+    }
+    let hands: Owner | Commanded | undefined;
+    const policy = { ...spec, path };
+    this.service = new Service(policy, workshop, (service): Hands => {
+      hands = form.kind === "run" ? this.#owner(form.words, path, service) : this.#commanded(form, service);
+      return hands;
+    });
+    this.#hands = hands!;
+    const context = {
+      timeout: spec.timeout,
+      run: (words: readonly string[]) => this.#run(words),
+      lines: () => this.output?.lines ?? [],
+    };
+    this.#monitor = new Monitor({ ...spec, context }, settling(this.service, settle));
+  }
+
+  /** Find out whether it runs already: started by our forerunner, or by somebody else. */
+  async look(): Promise<void> {
+    if (this.#hands instanceof Commanded) return await this.#hands.poll();
+    const process = this.#workshop.place.recordOf(this.service.path).read();
+    if (process && this.#hands.adopt(process)) {
+      this.service.found(process.pid);
+      this.#monitor.watch();
+    }
+  }
+
+  /** A cycle of supervision: look at what would not tell by itself. */
+  async poll(): Promise<void> {
+    if (this.#hands instanceof Commanded) await this.#hands.poll();
+  }
+
+  /** Run its own restart command. Undefined: it has none; else the exit status. */
+  async restartByCommand(): Promise<number | undefined> {
+    const { form } = this.spec;
+    if (form.kind !== "commands" || !form.restart || this.service.phase !== "running") return undefined;
+    return await this.#run(form.restart);
+  }
+
+  /** Let go of it, whether it runs or not. */
+  close(): void {
+    this.#monitor.close();
+  }
+
+  #owner(words: readonly string[], path: string, service: Service): Owner {
+    const { place, turn, settle, report } = this.#workshop;
+    const { env, cwd } = this.spec;
+    const record = place.recordOf(path);
+    return new Owner(
+      { words, env: { ...process.env, ...env }, cwd, output: this.output!, record, turn },
+      {
+        began: (pid) => {
+          service.began(pid);
+          this.#monitor.begin();
+          settle();
+        },
+        ended: (outcome) => {
+          service.ended(outcome);
+          settle();
+        },
+        problem: (words) => report({ type: "problem", path, words }),
+      },
+    );
+  }
+
+  #commanded(form: Exclude<ServiceSpec["form"], { kind: "run" }>, service: Service): Commanded {
+    const { settle } = this.#workshop;
+    const ways = waysOf(form, (words) => this.#run(words), this.spec.timeout);
+    return new Commanded(ways, {
+      get phase() {
+        return service.phase;
+      },
+      get isWanted() {
+        return service.isWanted;
+      },
+      began: () => service.began(),
+      ready: () => this.#monitor.begin(),
+      found: () => (service.found(), this.#monitor.watch(), settle()),
+      broken: (words) => (service.broken(words), settle()),
+      ended: (outcome) => (service.ended(outcome), settle()),
+    });
+  }
+
+  async #run(words: readonly string[]): Promise<number> {
+    const { slots, log } = this.#workshop;
+    const { timeout, cwd, env } = this.spec;
+    const line = (text: string) => log.debug(`${this.service.path}| ${text}`);
+    return await slots.with(() => runCommand(words, { timeout, cwd, env: { ...process.env, ...env }, line }));
+  }
+}
+
+/** The service as its monitor sees it: whatever it tells, the tree decides at once. */
+function settling(service: Service, settle: () => void): Watched {
+  return {
+    get phase() {
+      return service.phase;
+    },
+    ready: () => (service.ready(), settle()),
+    broken: (words) => (service.broken(words), settle()),
+  };
+}

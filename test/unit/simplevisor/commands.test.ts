@@ -1,0 +1,259 @@
+// Services that have only commands, as configurations of the original know them, with real scripts.
+import { readFileSync, rmSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { run } from "../../helpers/programs.js";
+import { isThere, patience, service, Site, supervisor } from "./helpers.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let site: Site;
+beforeEach(() => {
+  site = new Site();
+});
+afterEach(() => site.end());
+
+/** A script as in /etc/init.d: its state is a file, and each call is noted. */
+const initScript = (name: string): string =>
+  site.script(
+    name,
+    `cd ${site.directory}
+echo "$@" >>${name}.calls
+case "$1" in
+start) echo running >${name}.state ;;
+stop) rm -f ${name}.state ;;
+restart) echo running >${name}.state ;;
+status) [ -e ${name}.broken ] && exit 1; [ -e ${name}.state ] || exit 3 ;;
+esac
+`,
+  );
+const calls = (name: string) => site.read(`${name}.calls`).split("\n").filter(Boolean);
+const foreground = (name: string): string => {
+  site.write(`${name}.data`, "");
+  return site.script(
+    name,
+    `echo "$@" >>${site.at(`${name}.words`)}\nexec tail -f ${site.at(`${name}.data`)}\n`,
+  );
+};
+
+test("the sample configuration: an include, a variable, a daemon and a control script", async () => {
+  foreground("receiver");
+  const web = initScript("app-web");
+  const more = initScript("more");
+  site.write(
+    "site.conf",
+    `<simplevisor>
+    store = ${site.at("store")}
+    rundir = ${site.at("run")}
+    interval = 1
+    log = stdout
+</simplevisor>
+<entry>
+    type = supervisor
+    name = app
+    strategy = rest_for_one
+    window = 12
+    adjustments = 3
+    var_conf = ${site.directory}
+    <children>
+        <entry>
+            type = service
+            name = receiver
+            daemon = ${site.at("app-receiver.pid")}
+            start = \${var_conf}/receiver --config \${var_conf}/receiver.conf --no-daemon hello%20world
+        </entry>
+        <entry>
+            type = service
+            name = web
+            control = ${web}
+            expected = running
+            timeout = 20
+        </entry>
+        <<include more.conf>>
+    </children>
+</entry>
+`,
+  );
+  site.write("more.conf", service("more", `control = ${more}`, "expected = stopped"));
+  const { child, done } = await site.start("--log", "file");
+  const started = await site.until("app", "running");
+  expect(started.children?.map(({ name, phase }) => [name, phase])).toEqual([
+    ["receiver", "running"],
+    ["web", "running"],
+    ["more", "stopped"],
+  ]);
+  expect(site.read("receiver.words")).toBe(
+    `--config ${site.directory}/receiver.conf --no-daemon hello world\n`,
+  );
+  expect(calls("more")).not.toContain("start");
+
+  // Somebody stops the one and starts the other: the next cycle puts both right.
+  site.write("more.state", "running");
+  const before = calls("app-web").length;
+  rmSync(site.at("app-web.state"));
+  await vi.waitUntil(() => calls("app-web").slice(before).includes("start"), patience);
+  await vi.waitUntil(() => calls("more").includes("stop"), patience);
+  expect(calls("app-web").slice(before)).not.toContain("stop");
+
+  expect(await site.command("stop")).toMatchObject({ status: 0 });
+  expect(await done).toMatchObject({ status: 0 });
+  expect(isThere(child.pid!)).toBe(false);
+  expect(calls("app-web").at(-2)).toBe("stop");
+  expect(site.processes()).toEqual([]);
+});
+
+test("a status that is neither 0 nor 3 means stop and start", async () => {
+  site.configure(supervisor("app", [service("web", `control = ${initScript("web")}`)]), "interval = 0.3");
+  await site.start();
+  await site.until("app/web", "running");
+  site.write("web.broken", "");
+  const before = calls("web").length;
+  await vi.waitUntil(() => calls("web").slice(before).includes("stop"), patience);
+  rmSync(site.at("web.broken"));
+  await vi.waitUntil(() => calls("web").slice(before).includes("start"), patience);
+  expect((await site.until("app/web", "running")).failure).toBe("its status is 1");
+});
+
+test("a status command that hangs is killed, and holds up nobody", async () => {
+  const hangs = site.script(
+    "hangs",
+    `[ "$1" = status ] && exec tail -f ${site.write("hangs.data", "")}\nexit 0\n`,
+  );
+  site.configure(
+    supervisor("app", [
+      service("stuck", `control = ${hangs}`, "timeout = 1"),
+      service("web", `control = ${initScript("web")}`),
+    ]),
+  );
+  await site.start();
+  await site.until("app/web", "running");
+  const began = performance.now();
+  expect((await site.report()).name).toBe("app");
+  expect(performance.now() - began).toBeLessThan(900);
+  await site.until("app/stuck", "waiting");
+});
+
+test("pattern: found in the process table, and ended from there", async () => {
+  const program = foreground("worker");
+  const start = site.script("start", `setsid ${program} x.y >/dev/null 2>&1 &\n`);
+  site.configure(
+    supervisor("app", [service("worker", `start = ${start}`, `pattern = tail -f ${site.at("worker")}.*`)]),
+  );
+  await site.start();
+  await site.until("app/worker", "running");
+  expect(site.processes().length).toBe(1);
+  expect(await site.command("stop", "app/worker")).toMatchObject({ status: 0 });
+  expect(site.processes()).toEqual([]);
+});
+
+test("single: one cycle each, and the store counts the adjustments between them", async () => {
+  const web = initScript("web");
+  const configure = () =>
+    site.configure(
+      supervisor("top", [
+        supervisor(
+          "app",
+          [service("web", `control = ${web}`), service("log", `control = ${initScript("log")}`)],
+          "adjustments = 1",
+        ),
+      ]),
+    );
+  configure();
+  const lose = () => rmSync(site.at("web.state"));
+  expect(await site.command("single")).toMatchObject({ status: 0 });
+  lose();
+  expect(await site.command("single")).toMatchObject({ status: 0 });
+  expect(calls("log").filter((word) => word === "stop")).toEqual([]);
+  lose();
+  // The second adjusted cycle of the window is one too many: the supervisor fails, and all of it is restarted.
+  expect(await site.command("single")).toMatchObject({ status: 0 });
+  expect(calls("log").filter((word) => word === "stop")).toEqual(["stop"]);
+});
+
+test("a store that is none is kept aside, and a new one begun", async () => {
+  site.configure(supervisor("app", [service("web", `control = ${initScript("web")}`)]));
+  site.write("store", '{"cut');
+  const { status, stderr } = await site.command("single");
+  expect(status).toBe(0);
+  expect(stderr).toMatch(
+    /the store \S+ is not one: it is kept as \S+store\.corrupt-\d+, and a new one begun/,
+  );
+  expect(JSON.parse(site.read("store"))).toMatchObject({ version: 1, state: { name: "app" } });
+});
+
+describe("without a supervisor", () => {
+  test("one of them is started, asked, restarted and stopped by its path", async () => {
+    site.configure(supervisor("app", [service("web", `control = ${initScript("web")}`)]));
+    const steps = [
+      ["status", 3],
+      ["check", 1],
+      ["start", 0],
+      ["status", 0],
+      ["check", 0],
+      ["restart", 0],
+      ["stop", 0],
+      ["status", 3],
+    ] as const;
+    for (const [command, status] of steps) {
+      expect([command, (await site.command(command, "app/web")).status]).toEqual([command, status]);
+    }
+    expect(calls("web").filter((word) => word !== "status")).toEqual(["start", "restart", "stop"]);
+  });
+
+  test("a lone service needs no path", async () => {
+    site.configure(service("web", `control = ${initScript("web")}`, "restart = stop+start"));
+    expect(await site.command("start")).toMatchObject({ status: 0, stdout: "web is running\n" });
+    expect(await site.command("restart")).toMatchObject({ status: 0 });
+    expect(await site.command("status")).toMatchObject({ status: 0 });
+    expect(calls("web").filter((word) => word !== "status")).toEqual(["start", "stop", "start"]);
+  });
+});
+
+describe("simplevisor-loop", () => {
+  const loop = (...args: string[]) => run("simplevisor-loop", args, { cwd: site.directory });
+
+  test("runs a command so often, whatever its words look like", async () => {
+    const note = site.script("note", 'echo "$@" >>notes\n');
+    expect(await loop("-c", "3", "--sleep", "0.01", note, "-c", "--pidfile", "x")).toMatchObject({
+      status: 0,
+    });
+    expect(site.read("notes")).toBe("-c --pidfile x\n".repeat(3));
+  });
+
+  test("ends with the status of a command that fails", async () => {
+    expect((await loop(site.script("fail", "exit 7\n"))).status).toBe(7);
+    expect((await loop("--timeout", "0.2", "tail", "-f", site.write("data", ""))).status).toBe(128);
+  });
+
+  test("in the background, behind a pid file", async () => {
+    const program = foreground("worker");
+    expect(await loop("-c", "1", "--pidfile", "p", "--log", "null", "--daemon", program)).toMatchObject({
+      status: 0,
+    });
+    await vi.waitUntil(() => site.processes().some((pid) => commandOf(pid).startsWith("tail")), patience);
+    expect((await loop("--pidfile", "p", "--status")).status).toBe(0);
+    expect((await loop("--pidfile", "p", "--quit")).status).toBe(0);
+    expect(site.processes()).toEqual([]);
+  });
+});
+
+test("simplevisor-control starts and stops what the environment names", async () => {
+  site.configure(supervisor("app", [service("web", `control = ${initScript("web")}`)]), `log = null`);
+  const env = {
+    SIMPLEVISOR_CONF: site.at("site.conf"),
+    SIMPLEVISOR_PIDFILE: site.at("pid"),
+    SIMPLEVISOR_LOCKFILE: site.at("lock"),
+  };
+  const control = (...args: string[]) => run("simplevisor-control", args, { cwd: site.directory, env });
+  expect((await control("status")).status).toBe(3);
+  expect(await control("start")).toMatchObject({ status: 0, stderr: "" });
+  await site.until("app/web", "running");
+  expect([(await control("status")).status, (await control("check")).status]).toEqual([0, 0]);
+  expect(readFileSync(site.at("lock"), "utf8")).toBe("");
+  expect((await control("restart")).status).toBe(0);
+  await site.until("app/web", "running");
+  expect((await control("stop")).status).toBe(0);
+  expect(site.read("web.state")).toBe("");
+  expect(await control("dance")).toMatchObject({ status: 64 });
+});
+
+const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "latin1");

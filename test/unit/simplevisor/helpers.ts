@@ -1,0 +1,113 @@
+// simplevisor as an operator runs it: a directory with a configuration, the program, and what is left of it at the end.
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { giveOrder, type Answer, type ChildReport } from "@spoolwire/simplevisor";
+import { vi } from "vitest";
+import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { run, start, type Outcome, type Running } from "../../helpers/programs.js";
+
+export const patience = { timeout: 30_000, interval: 20 };
+
+/** A directory for a configuration and its scripts; whatever still runs from there at the end is killed. */
+export class Site {
+  readonly directory = temporaryDirectory("svisor", inMemory);
+  readonly #running: Running[] = [];
+
+  at(name: string): string {
+    return join(this.directory, name);
+  }
+
+  write(name: string, text: string): string {
+    writeFileSync(this.at(name), text);
+    return this.at(name);
+  }
+
+  script(name: string, text: string): string {
+    this.write(name, `#!/bin/sh\n${text}`);
+    chmodSync(this.at(name), 0o755);
+    return this.at(name);
+  }
+
+  read(name: string): string {
+    return existsSync(this.at(name)) ? readFileSync(this.at(name), "utf8") : "";
+  }
+
+  /** A configuration with these entries; the interval is so long that nothing is found by it. */
+  configure(entries: string, main = "interval = 3600"): void {
+    this.write(
+      "site.conf",
+      `<simplevisor>\nrundir = ${this.at("run")}\nstore = ${this.at("store")}\n${main}\n</simplevisor>\n${entries}\n`,
+    );
+  }
+
+  command(...args: string[]): Promise<Outcome> {
+    return run("simplevisor", ["--conf", "site.conf", ...args], { cwd: this.directory });
+  }
+
+  /** Start supervising, and wait until it can be talked to. */
+  async start(...args: string[]): Promise<Running> {
+    const supervisor = start("simplevisor", ["--conf", "site.conf", "--logfile", "log", ...args, "start"], {
+      cwd: this.directory,
+    });
+    this.#running.push(supervisor);
+    const before = this.read("log").length;
+    await vi.waitUntil(() => this.read("log").slice(before).includes("supervises"), patience);
+    return supervisor;
+  }
+
+  /** As `simplevisor --json tree` tells it, without the start of a program. */
+  async report(path?: string): Promise<ChildReport> {
+    let report: unknown;
+    const take = (answer: Answer) => {
+      if ("report" in answer) ({ report } = answer);
+    };
+    const order = { command: "tree", ...(path !== undefined && { path }) };
+    const last = await giveOrder(this.at("run/control"), order, take, new AbortController().signal);
+    if (!report) throw new Error(`Expected a report of ${path}, got ${JSON.stringify(last)}`);
+    return report as ChildReport;
+  }
+
+  /** Wait until a child is in a phase. */
+  async until(path: string, phase: ChildReport["phase"]): Promise<ChildReport> {
+    return await vi.waitUntil(async () => {
+      const report = await this.report(path);
+      return report.phase === phase && report;
+    }, patience);
+  }
+
+  /** The processes whose command line names this directory, but for supervisors. */
+  processes(): number[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        const line = commandLine(pid);
+        return line.includes(this.directory) && !line.includes("bin/simplevisor\0");
+      })
+      .map(Number);
+  }
+
+  async end(): Promise<void> {
+    for (const { child, done } of this.#running) {
+      child.kill("SIGKILL");
+      await done;
+    }
+    for (const pid of this.processes()) process.kill(pid, "SIGKILL");
+    removeDirectory(this.directory);
+  }
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+export const isThere = (pid: number): boolean => commandLine(`${pid}`) !== "";
+
+export const service = (name: string, ...lines: string[]): string =>
+  `<entry>\ntype = service\nname = ${name}\n${lines.join("\n")}\n</entry>\n`;
+
+export const supervisor = (name: string, children: readonly string[], ...lines: string[]): string =>
+  `<entry>\ntype = supervisor\nname = ${name}\n${lines.join("\n")}\n<children>\n${children.join("")}</children>\n</entry>\n`;
