@@ -6,10 +6,11 @@ import { codec } from "./codec.js";
 import { consume } from "./consume.js";
 import { dirq } from "./dirq.js";
 import { scale } from "./scale.js";
+import { supervisor } from "./supervisor.js";
 import { describeMachine, formatTable, showProgress } from "./table.js";
 import { transfer, transferRabbitMq } from "./transfer.js";
 
-const benches: readonly Bench[] = [dirq, consume, scale, codec, transfer, transferRabbitMq];
+const benches: readonly Bench[] = [dirq, consume, scale, codec, transfer, transferRabbitMq, supervisor];
 
 const options = [
   { name: "json", type: "boolean", help: "print one JSON object a case instead of a table" },

@@ -9,8 +9,19 @@ import { full } from "./full.js";
 import { powercut } from "./powercut.js";
 import { soak } from "./soak.js";
 import { calls, kill } from "./strikes.js";
+import { supervisor } from "./supervisor.js";
 
-const campaigns: readonly Campaign[] = [powercut, calls, kill, full, soak, proxy, restart, receive];
+const campaigns: readonly Campaign[] = [
+  powercut,
+  calls,
+  kill,
+  full,
+  soak,
+  proxy,
+  restart,
+  receive,
+  supervisor,
+];
 
 const options = [
   { name: "seed", type: "integer", value: "N", default: 1, help: "makes the same choices again" },

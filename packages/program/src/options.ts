@@ -219,7 +219,8 @@ function checkRelation(
       if (found.length === 1 || (found.length === 0 && unknown)) return undefined;
       const last = given.findLast(({ name }) => found.includes(name))?.name ?? "";
       const got = found.length === 0 ? "none" : found.map(label).join(" and ");
-      return problem(`Expected one of ${list(options, "and", last)}, got ${got}`, last);
+      const all = list(options, "and", last).replace(/ and (?=.* and )/g, ", ");
+      return problem(`Expected one of ${all}, got ${got}`, last);
     }
   }
 }

@@ -139,7 +139,7 @@ class EntryReader {
     if (!values) return undefined;
     return {
       kind: "supervisor",
-      name: this.#name(values.name, block.at),
+      name: this.#name(values.name, block),
       // It is there to see that those below are as they should be, stopped ones too.
       isExpected: true,
       depends: values.depends === undefined ? [] : splitWords(values.depends),
@@ -193,7 +193,8 @@ class EntryReader {
     return children;
   }
 
-  #name(name: string, at: Position): string {
+  #name(name: string, block: ConfigBlock): string {
+    const at = block.entries.get("name")?.[0]?.at ?? block.at;
     if (/[/\s]/.test(name)) this.refuse(`Expected a name without slash and space, got "${name}"`, at);
     return name;
   }
@@ -226,7 +227,7 @@ class EntryReader {
     const { scale } = values;
     const spec: ServiceSpec = {
       kind: "service",
-      name: this.#name(values.name ?? "", block.at),
+      name: this.#name(values.name ?? "", block),
       form: attempt("pattern", () => formOf(values, isPolicy)) ?? { kind: "run", words: [] },
       isExpected: (inherited ?? values.expected) === "running",
       restart: isPolicy ? ((values.restart ?? "permanent") as RestartPolicy) : "permanent",

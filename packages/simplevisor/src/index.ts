@@ -11,6 +11,7 @@ export {
 } from "./child.js";
 export { giveOrder, type Answer, type Order } from "./control.js";
 export { logEvents, type Event, type Report } from "./event.js";
+export { Scaler } from "./scale.js";
 export { Service, type Hands, type Outcome, type RestartPolicy, type ServicePolicy } from "./service.js";
 export { Supervisor, type SupervisorPolicy } from "./supervisor.js";
 export { main as controlMain } from "./control-main.js";

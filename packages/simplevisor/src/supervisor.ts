@@ -40,6 +40,8 @@ export class Supervisor implements Child {
   #since: number;
   #held: boolean | undefined;
   #dueMs = Infinity;
+  /** When it was last seen to what is due. */
+  #steppedMs = -Infinity;
   #upMs: number | undefined;
   #restarts = 0;
   #lastFailure: string | undefined;
@@ -80,9 +82,10 @@ export class Supervisor implements Child {
     return this.#held ?? this.#policy.isExpected;
   }
   get wakeMs(): number {
-    const now = this.#around.clock();
-    // What is due already waits for something else than time.
-    const later = [...this.#retired, ...this.#children].map(({ wakeMs }) => wakeMs).filter((ms) => ms > now);
+    // What was due when it was seen to waits for something else than time.
+    const later = [...this.#retired, ...this.#children]
+      .map(({ wakeMs }) => wakeMs)
+      .filter((ms) => ms > this.#steppedMs);
     return Math.min(this.#dueMs, ...later);
   }
 
@@ -145,6 +148,7 @@ export class Supervisor implements Child {
   }
 
   step(): void {
+    this.#steppedMs = this.#around.clock();
     for (const child of [...this.#retired, ...this.#children]) child.step();
     for (const child of this.#retired) child.stop();
     this.#retired = this.#retired.filter(isUp);
@@ -268,9 +272,10 @@ export class Supervisor implements Child {
    * @returns whether nobody is left
    */
   #takeDown(leaving: Set<Child>): boolean {
+    const dependants = [...leaving].filter(({ depends }) => depends.length > 0);
     for (const child of this.#children.toReversed()) {
       if (!leaving.has(child)) continue;
-      const isNeeded = [...leaving].some((other) => isUp(other) && other.depends.includes(child.name));
+      const isNeeded = dependants.some((other) => isUp(other) && other.depends.includes(child.name));
       if (!isNeeded) {
         child.stop();
         child.step();

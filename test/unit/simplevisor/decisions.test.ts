@@ -1,4 +1,5 @@
 // What a tree decides, as tables: an event, what is done, and how some of them stand. Nothing runs, no time passes.
+import { backOffDefaults, Service, Supervisor } from "@spoolwire/simplevisor";
 import { describe, expect, test } from "vitest";
 import { play, service, supervisor, type Plan } from "./play.js";
 
@@ -588,6 +589,33 @@ const tables: Readonly<Record<string, readonly Row[]>> = {
 
 describe.each(Object.entries(tables))("%s", (_, rows) => {
   for (const [title, plan, ...lines] of rows) test(title, () => expect(play(plan, lines)).toEqual(lines));
+});
+
+test("a deadline that passes while the tree decides is not forgotten", () => {
+  let nowMs = 0;
+  const around = { clock: () => nowMs++, random: () => 0, report: () => undefined };
+  const done: string[] = [];
+  const hands = { start: () => done.push("start"), stop: () => done.push("stop"), kill: () => undefined };
+  const policy = { name: "a", path: "s/a", depends: [], isExpected: true, restart: "permanent" } as const;
+  const leaf = new Service(
+    { ...policy, stopTimeout: 1, startTimeout: 0.1, backOff: backOffDefaults },
+    around,
+    () => hands,
+  );
+  const budgets = { window: 1, adjustments: 1, intensity: 1, period: 1 };
+  const root = new Supervisor(
+    { ...policy, ...budgets, name: "s", path: "s", strategy: "one_for_one" },
+    [leaf],
+    around,
+  );
+  root.start();
+  // As a timer would: whenever something is due, and never too early.
+  for (let steps = 0; done.length < 2; steps++) {
+    expect(steps).toBeLessThan(200);
+    root.step();
+    expect(root.wakeMs).toBeLessThan(Infinity);
+  }
+  expect(done).toEqual(["start", "stop"]);
 });
 
 test("there are enough of them", () => {

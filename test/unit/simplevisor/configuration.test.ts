@@ -1,0 +1,160 @@
+// What is wrong in a configuration, each with file and line; and what the parts of it are read to.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run } from "../../helpers/programs.js";
+import { Site } from "./helpers.js";
+
+let site: Site;
+beforeAll(() => {
+  site = new Site();
+});
+afterAll(() => site.end());
+
+const check = (...args: string[]) => run("simplevisor", args, { cwd: site.directory });
+
+test("every error is told, with its file and line", async () => {
+  site.write("more.conf", "<entry>\ntype = service\nname = web\nstart = /bin/x\nrun = /bin/y\n</entry>\n");
+  site.write(
+    "bad.conf",
+    `<simplevisor>
+interval = soon
+stor = x
+</simplevisor>
+<entry>
+type = supervisor
+name = app
+strategy = one_for_some
+<children>
+<entry>
+type = service
+name = web
+run = /bin/x
+expcted = running
+</entry>
+<entry>
+type = service
+name = a/b
+run = /bin/x
+depends = nobody
+</entry>
+<entry>
+type = service
+name = c
+start = /bin/x
+pattern = (
+</entry>
+<entry>
+type = service
+name = d
+run = /bin/x
+ready = http://
+instances = 3..1
+scale = queue:/x depth=5
+backoff = bse=1
+</entry>
+<entry>
+name = e
+</entry>
+<<include more.conf>>
+</children>
+</entry>
+`,
+  );
+  const { status, stderr } = await check("--conf", "bad.conf", "--check");
+  expect(status).toBe(64);
+  expect(stderr.split("\n").map((line) => line.replace(/^simplevisor: /, ""))).toEqual([
+    'bad.conf:2: Expected interval to be a number >= 0.1, got "soon"',
+    "bad.conf:3: Unknown option stor (did you mean store?)",
+    "",
+  ]);
+  const rest = site.read("bad.conf").replace("interval = soon", "interval = 5").replace("stor = x", "");
+  site.write("bad.conf", rest);
+  const again = await check("--conf", "bad.conf", "check_configuration");
+  expect(again.status).toBe(64);
+  expect(again.stderr.split("\n").map((line) => line.replace(/^simplevisor: /, ""))).toEqual([
+    'bad.conf:8: Expected strategy to be one of one_for_one, rest_for_one, one_for_all, got "one_for_some"',
+    "bad.conf:14: Unknown option expcted (did you mean expected?)",
+    'bad.conf:18: Expected a name without slash and space, got "a/b"',
+    "bad.conf:26: Expected pattern to be a regular expression: Invalid regular expression: /(/: Unterminated group",
+    'bad.conf:32: Expected ready to be command:…, tcp:[HOST:]PORT, file:PATH, log:REGEX or queue:PATH depth<N, got "http://"',
+    'bad.conf:33: Expected instances to be N or N..M, got "3..1"',
+    'bad.conf:34: Expected scale to be queue:PATH depth>N or queue:PATH age>SECONDS, got "queue:/x depth=5"',
+    "bad.conf:35: Expected backoff to have numbers for base, factor, cap, jitter, healthy, got bse=1",
+    "bad.conf:37: Expected type to be service or supervisor, got none",
+    "more.conf:5: Expected one of run, start and control, got run and start",
+    "",
+  ]);
+});
+
+test.each([
+  ["no entry", "interval = 1\n", "one.conf:1: Expected an <entry>, got none"],
+  [
+    "two entries at the top",
+    "<entry>\ntype = service\nname = a\nrun = x\n</entry>\n".repeat(2),
+    "one.conf:6: Expected one <entry> that holds all others, got a second one",
+  ],
+  [
+    "a name twice",
+    `<entry>\ntype = supervisor\n<children>\n${"<entry>\ntype = service\nname = a\nrun = x\n</entry>\n".repeat(2)}</children>\n</entry>\n`,
+    "one.conf:9: Expected each name once among children, got a again after line 4",
+  ],
+  [
+    "a circle",
+    `<entry>\ntype = supervisor\n<children>\n${["a", "b"]
+      .map((name, n) => `<entry>\ntype = service\nname = ${name}\nrun = x\ndepends = ${"ba"[n]}\n</entry>\n`)
+      .join("")}</children>\n</entry>\n`,
+    "one.conf:4: Expected a not to depend on itself",
+  ],
+  [
+    "an unknown variable",
+    "<entry>\ntype = service\nname = a\nrun = ${var_x}\n</entry>\n",
+    "one.conf:4: Unknown variable ${var_x}",
+  ],
+])("%s", async (_, text, message) => {
+  site.write("one.conf", text);
+  const { status, stderr } = await check("--conf", "one.conf", "check_configuration");
+  expect(status).toBe(64);
+  expect(stderr.split("\n")[0]).toBe(`simplevisor: ${message}`);
+});
+
+test("a dollar sign that is no variable means itself; what the original knows is taken", async () => {
+  site.write(
+    "fine.conf",
+    `<simplevisor>
+loglevel = critical
+logname = app
+var_own = 1
+</simplevisor>
+<entry>
+type = supervisor
+name = app
+max_restarts = 10
+max_time = 60
+<children>
+<entry>
+type = service
+name = web
+start = /bin/sh -c echo%20$HOME
+pattern = web$
+</entry>
+</children>
+</entry>
+`,
+  );
+  expect(await check("--conf", "fine.conf", "check_configuration")).toMatchObject({
+    status: 0,
+    stdout: "Configuration is valid.\n",
+    stderr: "",
+  });
+});
+
+test.each([
+  [[], "Expected one of the commands"],
+  [["dance"], "Expected one of the commands"],
+  [["start", "a", "b"], 'Expected a command and a path, got "b" too'],
+  [["reload", "a"], 'Expected reload without a path, got "a"'],
+  [["start"], "Expected --conf FILE"],
+])("%j is refused", async (args, message) => {
+  const { status, stderr } = await check(...args);
+  expect(status).toBe(64);
+  expect(stderr).toContain(message);
+});
