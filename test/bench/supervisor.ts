@@ -182,7 +182,8 @@ interface Crowd {
 
 async function superviseAll(count: number): Promise<Crowd> {
   const site = await openSite(count);
-  while ((await site.ask("tree")).phase !== "running") await sleep(5);
+  // A report of all of them is long: to ask for it all the time would be what is measured.
+  while ((await site.ask("tree")).phase !== "running") await sleep(100);
   return {
     pid: site.child.pid!,
     stop: async () => void (await site.ask("stop_children")),
