@@ -12,7 +12,7 @@ import { program } from "../helpers/embedded.js";
 import { type Bench, type Contest, type Rates } from "./bench.js";
 import { fastest, makeDirectory } from "./place.js";
 
-/** Kills a round: enough for a 99th percentile. */
+/** Kills a round: enough for a 99th percentile; a run that is made smaller has fewer. */
 const KILLS = 200;
 /** How long a tree is left alone to see what it costs, milliseconds. */
 const IDLE_MS = 3000;
@@ -29,11 +29,16 @@ export const supervisor: Bench = {
   rounds: 1,
   places: [fastest],
   *contests(size) {
+    const count = Math.min(size, KILLS);
     yield {
       name: "killed and running again,",
       unit: "1/s",
-      ours: () => kills(supervise(1, (site) => site.follow("app/w1"))),
-      baselines: { "a loop of the shell": () => kills(loop()) },
+      ours: () =>
+        kills(
+          count,
+          supervise(1, (site) => site.follow("app/w1")),
+        ),
+      baselines: { "a loop of the shell": () => kills(count, loop()) },
     };
     const workers = (unit: string, kinds: readonly string[]): Contest => ({
       name: `${size} workers,`,
@@ -64,13 +69,13 @@ interface Keeper {
 }
 
 /** How often a second a worker could be killed and be running again: by the median, and by the slowest hundredth. */
-async function kills(starting: Promise<Keeper>): Promise<Rates> {
+async function kills(count: number, starting: Promise<Keeper>): Promise<Rates> {
   const keeper = await starting;
   try {
     const times: number[] = [];
     const next = async () => Number((await keeper.lines.next()).value);
     let pid = await next();
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 0; kill < count; kill++) {
       const began = performance.now();
       process.kill(pid, "SIGKILL");
       pid = await next();
