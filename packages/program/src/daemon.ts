@@ -69,9 +69,16 @@ export function findLauncher(): Launcher | undefined {
   const report = (what: Report, done: () => void = () => undefined) => {
     if (process.connected) process.send?.(what, undefined, undefined, done);
   };
+  let isReleased = false;
   return {
-    write: (_, line) => report({ line }),
-    release: () => report({ isUp: true }, () => process.connected && process.disconnect()),
+    // What comes after we are up is not for it, though it may still be there.
+    write: (_, line) => {
+      if (!isReleased) report({ line });
+    },
+    release: () => {
+      isReleased = true;
+      report({ isUp: true }, () => process.connected && process.disconnect());
+    },
   };
 }
 
