@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { ConfigError, ExitStatus, runProgram } from "@spoolwire/program";
 import { fileURLToPath } from "node:url";
+import { main as simplevisor } from "./main.js";
 
 const commands = ["start", "stop", "restart", "status", "check"];
 
@@ -30,8 +31,7 @@ export function main(argv: readonly string[]): Promise<number> {
     const status = changeUser(argv);
     if (status !== undefined) return status;
     const common = ["--conf", conf, ...(pidFile ? ["--pidfile", pidFile] : [])];
-    const run = (word: string, ...more: string[]) =>
-      simplevisor([...common, ...more, word, ...(path === undefined ? [] : [path])]);
+    const run = (word: string) => simplevisor([...common, word, ...(path === undefined ? [] : [path])]);
     const lock = (isThere: boolean) => {
       if (!lockFile || path !== undefined) return;
       try {
@@ -42,11 +42,14 @@ export function main(argv: readonly string[]): Promise<number> {
       }
     };
     if (path === undefined && command === "restart") {
-      const stopped = run("stop");
+      const stopped = await run("stop");
       if (stopped !== ExitStatus.ok) return stopped;
     }
     const isStart = command === "start" || command === "restart";
-    const result = path === undefined && isStart ? run("start", "--daemon") : run(command);
+    const result =
+      path === undefined && isStart
+        ? startInBackground([...common, "start", "--daemon"])
+        : await run(command);
     if (result === ExitStatus.ok && (isStart || command === "stop")) lock(isStart);
     return result;
   });
@@ -63,8 +66,8 @@ function changeUser(argv: readonly string[]): number | undefined {
   return done.status ?? 128;
 }
 
-/** A process of its own: in the background it starts its own command line again. */
-function simplevisor(argv: readonly string[]): number {
+/** By a process of its own: it starts its own command line again. */
+function startInBackground(argv: readonly string[]): number {
   const program = fileURLToPath(new URL("program.js", import.meta.url));
   const done = spawnSync(process.execPath, [program, ...argv], { stdio: "inherit" });
   if (done.error) throw done.error;

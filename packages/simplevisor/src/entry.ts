@@ -57,6 +57,7 @@ export interface ServiceSpec {
   /** How many of it there are, at least and at most; undefined: it is one, under its own name. */
   readonly instances: { readonly least: number; readonly most: number } | undefined;
   readonly scale: QueueCondition | undefined;
+  readonly scaleInterval: number;
   /** The same text: the same service. */
   readonly digest: string;
 }
@@ -206,6 +207,7 @@ class EntryReader {
       excludes("pattern", "status", "stop", "control", "run", "daemon"),
       excludes("run", "stop", "status"),
       requires("scale", "instances"),
+      requires("scale-interval", "scale"),
       requires("instances", "run"),
     ]);
     if (!values) return undefined;
@@ -243,6 +245,7 @@ class EntryReader {
       healthInterval: values["health-interval"],
       instances: attempt("instances", () => instancesOf(values.instances)),
       scale: scale === undefined ? undefined : attempt("scale", () => parseQueueCondition(scale, "scale")),
+      scaleInterval: values["scale-interval"],
       digest: JSON.stringify(values),
     };
     if (values.name === undefined) this.refuse("Expected a service to have a name", block.at);

@@ -61,6 +61,14 @@ export const serviceKeys = [
     type: "string",
     help: "a queue's depth or age for each instance more: queue:PATH depth>N",
   },
+  {
+    name: "scale-interval",
+    type: "number",
+    aliases: ["scale_interval"],
+    default: 1,
+    min: 0.05,
+    help: "seconds between two looks at it",
+  },
 ] as const satisfies readonly OptionEntry[];
 
 /** What an entry of a supervisor may say, beside its children. */

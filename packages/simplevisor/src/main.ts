@@ -1,4 +1,4 @@
-import { ConfigError, ExitStatus, runProgram } from "@spoolwire/program";
+import { ConfigError, ExitStatus, runProgram, type Streams } from "@spoolwire/program";
 import type { Answer } from "./control.js";
 import { giveOrder } from "./control.js";
 import { checkTree, drawTree } from "./draw.js";
@@ -21,12 +21,12 @@ const ofChildren: readonly CommandName[] = [
 ];
 
 /** The program `simplevisor`. @returns the exit status */
-export function main(argv: readonly string[]): Promise<number> {
-  return runProgram(program, argv, async (invocation) => {
-    const { operands, options, streams, log } = invocation;
+export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  const work = async (invocation: Simplevisor): Promise<number> => {
+    const { operands, options, log } = invocation;
     const [word, path, ...others] = operands;
     const command = checkCommand(word, options);
-    if (command === "help") return await main(["--help"]);
+    if (command === "help") return await main(["--help"], streams);
     if (others.length > 0) throw new ConfigError(`Expected a command and a path, got "${others[0]}" too`);
     if (path !== undefined && !ofChildren.includes(command)) {
       throw new ConfigError(`Expected ${command} without a path, got "${path}"`);
@@ -57,7 +57,8 @@ export function main(argv: readonly string[]): Promise<number> {
       else log.error(last.words);
     }
     return last.status;
-  });
+  };
+  return runProgram(program, argv, work, streams);
 }
 
 function checkCommand(

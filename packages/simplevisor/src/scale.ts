@@ -12,9 +12,11 @@ export class Scaler {
   #count: number;
   #calm = 0;
 
-  constructor(least: number, most: number, limit: number) {
-    this.#least = this.#count = least;
+  /** @param count how many there are now */
+  constructor(least: number, most: number, limit: number, count = least) {
+    this.#least = least;
     this.#most = most;
+    this.#count = Math.min(most, Math.max(least, count));
     this.#limit = limit;
   }
 

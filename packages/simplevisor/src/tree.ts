@@ -4,15 +4,11 @@ import type { ServiceSpec, Spec } from "./entry.js";
 import { logEvents } from "./event.js";
 import type { Place } from "./place.js";
 import { ServiceOutput } from "./output.js";
-import { measureQueue } from "./probe.js";
+import { Pool } from "./pool.js";
 import { Slots } from "./run.js";
-import { Scaler } from "./scale.js";
 import type { Store } from "./store.js";
 import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
 import { Unit, type Workshop } from "./unit.js";
-
-/** How often the queues of elastic services are measured, milliseconds. */
-const MEASURE_MS = 1000;
 
 /** A tree is let alone for so long when a timer is due at once: the clock of timers is coarse. */
 const LEAST_MS = 1;
@@ -23,13 +19,6 @@ export interface TreeOptions {
   readonly log: Logger;
   /** Commands that run at once. */
   readonly jobs: number;
-}
-
-/** Elastic instances of a service. */
-interface Pool {
-  readonly spec: ServiceSpec;
-  readonly supervisor: Supervisor;
-  readonly scaler: Scaler;
 }
 
 /** A supervision tree at work: builds it from its entries, and lets the decisions meet the processes. */
@@ -45,7 +34,6 @@ export class Tree {
   readonly #turns: (() => void)[] = [];
   readonly #observers = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
-  #measuring: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(spec: Spec, options: TreeOptions) {
@@ -79,7 +67,6 @@ export class Tree {
     for (const { service } of this.#units.values()) service.missed();
     this.#top.start();
     this.settle();
-    this.#measuring = setInterval(() => void this.#measure(), MEASURE_MS).unref();
   }
 
   /** Be as these entries say from now on: what has not changed is not touched. */
@@ -90,7 +77,11 @@ export class Tree {
     this.#top.replace(topPolicy, [child]);
     // What is gone from the configuration is stopped by the tree; it is asked no more.
     for (const path of old) if (!this.find(path)) this.#units.delete(path);
-    for (const path of this.#pools.keys()) if (!this.find(path)) this.#pools.delete(path);
+    for (const [path, pool] of this.#pools) {
+      if (this.find(path)) continue;
+      pool.close();
+      this.#pools.delete(path);
+    }
     this.settle();
   }
 
@@ -153,7 +144,7 @@ export class Tree {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    clearInterval(this.#measuring);
+    for (const pool of this.#pools.values()) pool.close();
     for (const unit of this.#units.values()) unit.close();
     for (const output of this.#outputs.values()) output.close();
   }
@@ -224,7 +215,9 @@ export class Tree {
     }
     if (!spec.instances) return this.#unit(spec, path);
     const pool = this.#pools.get(path);
-    if (pool?.spec.digest === spec.digest) return pool.supervisor;
+    if (pool?.digest === spec.digest) return pool.supervisor;
+    pool?.close();
+    this.#pools.delete(path);
     const { least, most } = spec.instances;
     const instances = Array.from({ length: most }, (_, index) => {
       const name = `${index + 1}`;
@@ -234,7 +227,9 @@ export class Tree {
     const { name, depends } = spec;
     const supervisor = this.#supervisor({ ...topPolicy, name, path, depends }, instances);
     if (spec.scale) {
-      this.#pools.set(path, { spec, supervisor, scaler: new Scaler(least, most, spec.scale.limit) });
+      const { digest, instances, scale, scaleInterval } = spec;
+      const options = { ...instances, digest, condition: scale, interval: scaleInterval };
+      this.#pools.set(path, new Pool(options, supervisor, this.#workshop));
     }
     return supervisor;
   }
@@ -277,22 +272,6 @@ export class Tree {
       if (this.#turns.length > 0) setImmediate(next);
     };
     setImmediate(next);
-  }
-
-  async #measure(): Promise<void> {
-    for (const { spec, supervisor, scaler } of this.#pools.values()) {
-      if (!spec.scale || supervisor.phase !== "running") continue;
-      const before = scaler.count;
-      const count = scaler.look(await measureQueue(spec.scale));
-      if (count === before || this.#isClosed) continue;
-      const words = `${before} -> ${count} instances`;
-      this.#workshop.report({ type: "note", path: supervisor.path, words });
-      supervisor.children.forEach((child, index) => {
-        if (index >= count) supervisor.halt(child);
-        else child.hold(undefined);
-      });
-      this.settle();
-    }
   }
 }
 

@@ -1,22 +1,13 @@
-// The commands in this process, with streams of the test: a process for each would cost a tenth of a second.
-import { PassThrough, Readable, Writable } from "node:stream";
+// The commands in this process.
+import { PassThrough } from "node:stream";
 import { main } from "@spoolwire/dirq-cli";
 import { afterEach, beforeEach } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
-
-export interface Outcome {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { call, collector, type Answer } from "../../helpers/in-process.js";
 
 /** Run `dirq ARG…` to its end. */
-export async function dirq(args: readonly string[], input: string | Buffer = ""): Promise<Outcome> {
-  const [stdout, stderr] = [collector(), collector()];
-  const stdin = Readable.from(input.length > 0 ? [Buffer.from(input)] : []);
-  const status = await main(args, { stdin, stdout: stdout.stream, stderr: stderr.stream });
-  return { status, stdout: stdout.text(), stderr: stderr.text() };
-}
+export const dirq = (args: readonly string[], input: string | Buffer = ""): Promise<Answer> =>
+  call(main, args, input);
 
 /** What a terminal has and a pipe has not. */
 interface TerminalSize {
@@ -41,17 +32,6 @@ export function startDirq(args: readonly string[], terminal?: TerminalSize) {
     stop: () => void process.emit("SIGTERM"),
     type: (keys: string) => void stdin.write(keys),
   };
-}
-
-function collector() {
-  const chunks: Buffer[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      chunks.push(chunk);
-      done();
-    },
-  });
-  return { stream, text: () => Buffer.concat(chunks).toString() };
 }
 
 /** A new directory for each test, whose path this returns. */

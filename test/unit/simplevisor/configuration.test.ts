@@ -1,6 +1,7 @@
 // What is wrong in a configuration, each with file and line; and what the parts of it are read to.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { run } from "../../helpers/programs.js";
+import { main } from "@spoolwire/simplevisor";
+import { call } from "../../helpers/in-process.js";
 import { Site } from "./helpers.js";
 
 let site: Site;
@@ -9,7 +10,11 @@ beforeAll(() => {
 });
 afterAll(() => site.end());
 
-const check = (...args: string[]) => run("simplevisor", args, { cwd: site.directory });
+/** Run `simplevisor ARG…` with a configuration of the site; what it tells names the file without the directory. */
+async function check(file: string, ...args: string[]) {
+  const { stderr, ...outcome } = await call(main, ["--conf", site.at(file), ...args]);
+  return { ...outcome, stderr: stderr.replaceAll(`${site.directory}/`, "") };
+}
 
 test("every error is told, with its file and line", async () => {
   site.write("more.conf", "<entry>\ntype = service\nname = web\nstart = /bin/x\nrun = /bin/y\n</entry>\n");
@@ -59,7 +64,7 @@ name = e
 </entry>
 `,
   );
-  const { status, stderr } = await check("--conf", "bad.conf", "--check");
+  const { status, stderr } = await check("bad.conf", "--check");
   expect(status).toBe(64);
   expect(stderr.split("\n").map((line) => line.replace(/^simplevisor: /, ""))).toEqual([
     'bad.conf:2: Expected interval to be a number >= 0.1, got "soon"',
@@ -68,7 +73,7 @@ name = e
   ]);
   const rest = site.read("bad.conf").replace("interval = soon", "interval = 5").replace("stor = x", "");
   site.write("bad.conf", rest);
-  const again = await check("--conf", "bad.conf", "check_configuration");
+  const again = await check("bad.conf", "check_configuration");
   expect(again.status).toBe(64);
   expect(again.stderr.split("\n").map((line) => line.replace(/^simplevisor: /, ""))).toEqual([
     'bad.conf:8: Expected strategy to be one of one_for_one, rest_for_one, one_for_all, got "one_for_some"',
@@ -111,7 +116,7 @@ test.each([
   ],
 ])("%s", async (_, text, message) => {
   site.write("one.conf", text);
-  const { status, stderr } = await check("--conf", "one.conf", "check_configuration");
+  const { status, stderr } = await check("one.conf", "check_configuration");
   expect(status).toBe(64);
   expect(stderr.split("\n")[0]).toBe(`simplevisor: ${message}`);
 });
@@ -140,7 +145,7 @@ pattern = web$
 </entry>
 `,
   );
-  expect(await check("--conf", "fine.conf", "check_configuration")).toMatchObject({
+  expect(await check("fine.conf", "check_configuration")).toMatchObject({
     status: 0,
     stdout: "Configuration is valid.\n",
     stderr: "",
@@ -154,7 +159,7 @@ test.each([
   [["reload", "a"], 'Expected reload without a path, got "a"'],
   [["start"], "Expected --conf FILE"],
 ])("%j is refused", async (args, message) => {
-  const { status, stderr } = await check(...args);
+  const { status, stderr } = await call(main, args);
   expect(status).toBe(64);
   expect(stderr).toContain(message);
 });

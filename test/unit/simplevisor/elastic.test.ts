@@ -1,8 +1,8 @@
 // Instances that come and go with what there is to do.
 import { SimpleQueue } from "@spoolwire/dirq";
 import { Scaler } from "@spoolwire/simplevisor";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { patience, service, Site, supervisor } from "./helpers.js";
+import { expect, vi } from "vitest";
+import { patience, service, supervisor, test } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -25,18 +25,14 @@ test("between the two nothing changes, and what is in between begins the calm an
   expect(counts(scaler, [0, 0, 0, 0, 51, 100, 0, 0, 0, 0, 0])).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
 });
 
-let site: Site;
-beforeEach(() => {
-  site = new Site();
-});
-afterEach(() => site.end());
-
-test("more consumers for a queue that is deep, fewer when it is empty", async () => {
+test("more consumers for a queue that is deep, fewer when it is empty", async ({ site }) => {
   const queue = new SimpleQueue({ path: site.at("spool") });
   for (let n = 0; n < 10; n++) queue.add("x");
   const run = `run = tail -f ${site.write("data", "")}`;
   const scale = `scale = queue:${site.at("spool")} depth>4`;
-  site.configure(supervisor("app", [service("worker", run, "instances = 1..3", scale)]));
+  site.configure(
+    supervisor("app", [service("worker", run, "instances = 1..3", scale, "scale-interval = 0.1")]),
+  );
   await site.start();
   const running = async () =>
     (await site.report("app/worker")).children?.filter(({ phase }) => phase === "running").length;

@@ -1,10 +1,11 @@
 // simplevisor as an operator runs it: a directory with a configuration, the program, and what is left of it at the end.
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { giveOrder, type Answer, type ChildReport } from "@spoolwire/simplevisor";
-import { vi } from "vitest";
+import { giveOrder, main, type Answer, type ChildReport, type Order } from "@spoolwire/simplevisor";
+import { test as base, vi } from "vitest";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
-import { run, start, type Outcome, type Running } from "../../helpers/programs.js";
+import { call, type Answer as Outcome } from "../../helpers/in-process.js";
+import { start, type Running } from "../../helpers/programs.js";
 
 export const patience = { timeout: 30_000, interval: 20 };
 
@@ -40,8 +41,42 @@ export class Site {
     );
   }
 
+  /** Run `simplevisor ARG…`, in this process. */
   command(...args: string[]): Promise<Outcome> {
-    return run("simplevisor", ["--conf", "site.conf", ...args], { cwd: this.directory });
+    return call(main, ["--conf", this.at("site.conf"), ...args]);
+  }
+
+  /** A service that stays, says that it is up, and shows what is written to its file. */
+  worker(name: string, ...lines: string[]): string {
+    const run = `run = sh -c echo%20up%20${name};exec%20tail%20-f%20${this.write(name, "")}`;
+    return service(name, run, ...lines);
+  }
+
+  /** A script as in /etc/init.d: its state is a file, and each call is noted. @returns its path */
+  initScript(name: string): string {
+    return this.script(
+      name,
+      `cd ${this.directory}
+echo "$@" >>${name}.calls
+case "$1" in
+start) echo running >${name}.state ;;
+stop) rm -f ${name}.state ;;
+restart) echo running >${name}.state ;;
+status) [ -e ${name}.broken ] && exit 1; [ -e ${name}.state ] || exit 3 ;;
+esac
+`,
+    );
+  }
+
+  /** How an init script was called so far. */
+  calls(name: string): string[] {
+    return this.read(`${name}.calls`).split("\n").filter(Boolean);
+  }
+
+  /** A program that notes its words, and stays. @returns its path */
+  foreground(name: string): string {
+    const data = this.write(`${name}.data`, "");
+    return this.script(name, `echo "$@" >>${this.at(`${name}.words`)}\nexec tail -f ${data}\n`);
   }
 
   /** Start supervising, and wait until it can be talked to. */
@@ -55,14 +90,18 @@ export class Site {
     return supervisor;
   }
 
+  /** Tell the supervisor something. @returns its last answer */
+  order(order: Order, take: (answer: Answer) => void = () => undefined) {
+    return giveOrder(this.at("run/control"), order, take, new AbortController().signal);
+  }
+
   /** As `simplevisor --json tree` tells it, without the start of a program. */
   async report(path?: string): Promise<ChildReport> {
     let report: unknown;
     const take = (answer: Answer) => {
       if ("report" in answer) ({ report } = answer);
     };
-    const order = { command: "tree", ...(path !== undefined && { path }) };
-    const last = await giveOrder(this.at("run/control"), order, take, new AbortController().signal);
+    const last = await this.order({ command: "tree", ...(path !== undefined && { path }) }, take);
     if (!report) throw new Error(`Expected a report of ${path}, got ${JSON.stringify(last)}`);
     return report as ChildReport;
   }
@@ -95,6 +134,18 @@ export class Site {
     removeDirectory(this.directory);
   }
 }
+
+/** A test with a site of its own. */
+export const test = base.extend<{ site: Site }>({
+  site: async ({}, use) => {
+    const site = new Site();
+    try {
+      await use(site);
+    } finally {
+      await site.end();
+    }
+  },
+});
 
 function commandLine(pid: string): string {
   try {

@@ -1,22 +1,12 @@
 // Services in the foreground, with real processes: seen when they end, stopped, and taken over after a crash.
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { isThere, patience, service, Site, supervisor } from "./helpers.js";
+import { expect, vi } from "vitest";
+import { isThere, patience, service, supervisor, test } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-let site: Site;
-beforeEach(() => {
-  site = new Site();
-});
-afterEach(() => site.end());
-
-/** A worker that stays, and shows what is written to its file. */
-const worker = (name: string, ...lines: string[]) =>
-  service(name, `run = sh -c echo%20up%20${name};exec%20tail%20-f%20${site.write(name, "")}`, ...lines);
-
-test("one that is killed runs again at once; the others stay", async () => {
-  site.configure(supervisor("app", [worker("a"), worker("b")]));
+test.concurrent("one that is killed runs again at once; the others stay", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a"), site.worker("b")]));
   await site.start();
   const [a, b] = [await site.until("app/a", "running"), await site.until("app/b", "running")];
   process.kill(a.pid!, "SIGKILL");
@@ -29,13 +19,13 @@ test("one that is killed runs again at once; the others stay", async () => {
   expect((await site.report("app/b")).pid).toBe(b.pid);
 });
 
-test("its output is in the log and can be followed; the tree can be drawn", async () => {
-  site.configure(supervisor("app", [worker("a"), worker("b")], "strategy = rest_for_one"));
+test.concurrent("its output is in the log and can be followed; the tree can be drawn", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a"), site.worker("b")], "strategy = rest_for_one"));
   await site.start();
   await vi.waitUntil(() => site.read("log").includes("app/a| up a"), patience);
   expect(await site.command("logs", "app/a")).toMatchObject({ status: 0, stdout: "up a\n" });
   const { stdout } = await site.command("tree");
-  expect(Buffer.from(stdout, "latin1").toString()).toMatch(
+  expect(stdout).toMatch(
     /^app {2}rest_for_one, running \d+ s\n├─ a {2}running \d+ s, pid \d+\n└─ b {2}running/,
   );
   expect(await site.command("check")).toMatchObject({
@@ -44,8 +34,8 @@ test("its output is in the log and can be followed; the tree can be drawn", asyn
   });
 });
 
-test("stop ends all of them in order, and the supervisor", async () => {
-  site.configure(supervisor("app", [worker("a"), worker("b")], "strategy = one_for_all"));
+test.concurrent("stop ends all of them in order, and the supervisor", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a"), site.worker("b")], "strategy = one_for_all"));
   const { done } = await site.start();
   await site.until("app", "running");
   expect(await site.command("stop")).toMatchObject({ status: 0, stderr: "" });
@@ -59,27 +49,33 @@ test("stop ends all of them in order, and the supervisor", async () => {
   });
 });
 
-test("who ignores SIGTERM is killed with all of its group, and the log says who it was", async () => {
-  const path = site.script("stubborn", `trap "" TERM\ntail -f ${site.write("data", "")} &\nwait\nwait\n`);
-  site.configure(supervisor("app", [service("a", `run = ${path}`, "stop-timeout = 0.5")]));
-  await site.start();
-  await vi.waitUntil(() => site.processes().length === 2, patience);
-  expect((await site.command("stop")).status).toBe(0);
-  expect(site.processes()).toEqual([]);
-  expect(site.read("log")).toContain("app/a does not stop: it is killed");
-});
+test.concurrent(
+  "who ignores SIGTERM is killed with all of its group, and the log says who it was",
+  async ({ site }) => {
+    const path = site.script("stubborn", `trap "" TERM\ntail -f ${site.write("data", "")} &\nwait\nwait\n`);
+    site.configure(supervisor("app", [service("a", `run = ${path}`, "stop-timeout = 0.5")]));
+    await site.start();
+    await vi.waitUntil(() => site.processes().length === 2, patience);
+    expect((await site.command("stop")).status).toBe(0);
+    expect(site.processes()).toEqual([]);
+    expect(site.read("log")).toContain("app/a does not stop: it is killed");
+  },
+);
 
-test("a command that does not exist is a failure, and waits longer each time", async () => {
-  site.configure(supervisor("app", [service("a", `run = ${site.at("nothing")}`)]));
-  await site.start();
-  const { failure, restarts } = await site.until("app/a", "waiting");
-  expect(failure).toMatch(/ENOENT/);
-  expect(restarts).toBeGreaterThanOrEqual(1);
-  expect((await site.command("check")).status).toBe(1);
-});
+test.concurrent(
+  "a command that does not exist is a failure, and waits longer each time",
+  async ({ site }) => {
+    site.configure(supervisor("app", [service("a", `run = ${site.at("nothing")}`)]));
+    await site.start();
+    const { failure, restarts } = await site.until("app/a", "waiting");
+    expect(failure).toMatch(/ENOENT/);
+    expect(restarts).toBeGreaterThanOrEqual(1);
+    expect((await site.command("check")).status).toBe(1);
+  },
+);
 
-test("an operator stops, starts and restarts one of them", async () => {
-  site.configure(supervisor("app", [worker("a"), worker("b")]));
+test.concurrent("an operator stops, starts and restarts one of them", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a"), site.worker("b")]));
   await site.start();
   const { pid } = await site.until("app/a", "running");
   expect(await site.command("stop", "app/a")).toMatchObject({ status: 0, stdout: "app/a is stopped\n" });
@@ -96,35 +92,38 @@ test("an operator stops, starts and restarts one of them", async () => {
   });
 });
 
-test("after kill -9 the next start takes over what runs, and starts no second copy", async () => {
-  site.configure(supervisor("app", [worker("a"), worker("b"), worker("c")]));
-  const first = await site.start();
-  await site.until("app", "running");
-  const before = await Promise.all(["a", "b", "c"].map((name) => site.report(`app/${name}`)));
-  first.child.kill("SIGKILL");
-  await first.done;
-  process.kill(before[1]!.pid!, "SIGKILL");
-  // What it writes while nobody reads is read later.
-  writeFileSync(site.at("a"), "written meanwhile\n");
-  const second = await site.start();
-  await site.until("app", "running");
-  const after = await Promise.all(["a", "b", "c"].map((name) => site.report(`app/${name}`)));
-  expect([after[0]!.pid, after[2]!.pid]).toEqual([before[0]!.pid, before[2]!.pid]);
-  expect(after[1]!.pid).not.toBe(before[1]!.pid);
-  expect(site.processes().length).toBe(3);
-  await vi.waitUntil(() => site.read("log").includes("app/a| written meanwhile"), patience);
-  // Those that were taken over are seen to end too.
-  process.kill(before[0]!.pid!, "SIGKILL");
-  await vi.waitUntil(async () => {
-    const now = await site.report("app/a");
-    return now.phase === "running" && now.pid !== before[0]!.pid;
-  }, patience);
-  await site.command("stop");
-  expect(await second.done).toMatchObject({ status: 0 });
-});
+test.concurrent(
+  "after kill -9 the next start takes over what runs, and starts no second copy",
+  async ({ site }) => {
+    site.configure(supervisor("app", [site.worker("a"), site.worker("b"), site.worker("c")]));
+    const first = await site.start();
+    await site.until("app", "running");
+    const before = await Promise.all(["a", "b", "c"].map((name) => site.report(`app/${name}`)));
+    first.child.kill("SIGKILL");
+    await first.done;
+    process.kill(before[1]!.pid!, "SIGKILL");
+    // What it writes while nobody reads is read later.
+    writeFileSync(site.at("a"), "written meanwhile\n");
+    const second = await site.start();
+    await site.until("app", "running");
+    const after = await Promise.all(["a", "b", "c"].map((name) => site.report(`app/${name}`)));
+    expect([after[0]!.pid, after[2]!.pid]).toEqual([before[0]!.pid, before[2]!.pid]);
+    expect(after[1]!.pid).not.toBe(before[1]!.pid);
+    expect(site.processes().length).toBe(3);
+    await vi.waitUntil(() => site.read("log").includes("app/a| written meanwhile"), patience);
+    // Those that were taken over are seen to end too.
+    process.kill(before[0]!.pid!, "SIGKILL");
+    await vi.waitUntil(async () => {
+      const now = await site.report("app/a");
+      return now.phase === "running" && now.pid !== before[0]!.pid;
+    }, patience);
+    await site.command("stop");
+    expect(await second.done).toMatchObject({ status: 0 });
+  },
+);
 
-test("a process that has the number of a former one is not taken for it", async () => {
-  site.configure(supervisor("app", [worker("a")]));
+test.concurrent("a process that has the number of a former one is not taken for it", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a")]));
   const first = await site.start();
   const { pid } = await site.until("app/a", "running");
   first.child.kill("SIGKILL");
@@ -138,38 +137,44 @@ test("a process that has the number of a former one is not taken for it", async 
   expect(isThere(pid!)).toBe(true);
 });
 
-test("stop_supervisor leaves them running, and the next start takes them over", async () => {
-  site.configure(supervisor("app", [worker("a")]));
-  const first = await site.start();
-  const { pid } = await site.until("app/a", "running");
-  expect((await site.command("stop_supervisor")).status).toBe(0);
-  expect(await first.done).toMatchObject({ status: 0 });
-  expect(isThere(pid!)).toBe(true);
-  await site.start();
-  expect((await site.until("app/a", "running")).pid).toBe(pid);
-});
+test.concurrent(
+  "stop_supervisor leaves them running, and the next start takes them over",
+  async ({ site }) => {
+    site.configure(supervisor("app", [site.worker("a")]));
+    const first = await site.start();
+    const { pid } = await site.until("app/a", "running");
+    expect((await site.command("stop_supervisor")).status).toBe(0);
+    expect(await first.done).toMatchObject({ status: 0 });
+    expect(isThere(pid!)).toBe(true);
+    await site.start();
+    expect((await site.until("app/a", "running")).pid).toBe(pid);
+  },
+);
 
-test("a second supervisor of the same configuration refuses, and names the first", async () => {
-  site.configure(supervisor("app", [worker("a")]));
-  const { child } = await site.start();
-  const second = await site.command("start");
-  expect(second.status).toBe(75);
-  expect(second.stderr).toContain(`is that of pid ${child.pid}, which is running`);
-});
+test.concurrent(
+  "a second supervisor of the same configuration refuses, and names the first",
+  async ({ site }) => {
+    site.configure(supervisor("app", [site.worker("a")]));
+    const { child } = await site.start();
+    const second = await site.command("start");
+    expect(second.status).toBe(75);
+    expect(second.stderr).toContain(`is that of pid ${child.pid}, which is running`);
+  },
+);
 
-test("the control socket is for the own account alone", async () => {
-  site.configure(supervisor("app", [worker("a")]));
+test.concurrent("the control socket is for the own account alone", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a")]));
   await site.start();
   expect(statSync(site.at("run/control")).mode & 0o777).toBe(0o600);
   expect(statSync(site.at("run")).mode & 0o777).toBe(0o700);
 });
 
-test("reload touches only what has changed", async () => {
-  const [a, b, c] = [worker("a"), worker("b"), worker("c")];
+test.concurrent("reload touches only what has changed", async ({ site }) => {
+  const [a, b, c] = [site.worker("a"), site.worker("b"), site.worker("c")];
   site.configure(supervisor("app", [a, b, c]));
   await site.start();
   const before = await Promise.all(["a", "b", "c"].map((name) => site.until(`app/${name}`, "running")));
-  site.configure(supervisor("app", [a, worker("b", "stop-timeout = 5"), worker("d")]));
+  site.configure(supervisor("app", [a, site.worker("b", "stop-timeout = 5"), site.worker("d")]));
   expect(await site.command("reload")).toMatchObject({ status: 0 });
   await site.until("app/d", "running");
   const b2 = await vi.waitUntil(async () => {
@@ -179,15 +184,23 @@ test("reload touches only what has changed", async () => {
   expect((await site.report("app/a")).pid).toBe(before[0]!.pid);
   expect(isThere(b2.pid!)).toBe(true);
   await vi.waitUntil(() => !isThere(before[2]!.pid!), patience);
-  site.write("site.conf", "<entry>\n");
-  expect((await site.command("--conf", "site.conf", "tree")).status).toBe(64);
 });
 
-test("two that need each other's readiness come one after the other", async () => {
+test.concurrent("a wrong configuration changes nothing, and the log says why", async ({ site }) => {
+  site.configure(supervisor("app", [site.worker("a")]));
+  await site.start();
+  const { pid } = await site.until("app/a", "running");
+  site.configure(supervisor("app", [service("a", "rnu = x")]));
+  expect(await site.order({ command: "reload" })).toMatchObject({ status: 64 });
+  expect(site.read("log")).toMatch(/site\.conf:\d+: Unknown option rnu \(did you mean run\?\)/);
+  expect((await site.report("app/a")).pid).toBe(pid);
+});
+
+test.concurrent("two that need each other's readiness come one after the other", async ({ site }) => {
   site.configure(
     supervisor("app", [
-      worker("web", "depends = database"),
-      worker("database", `ready = file:${site.at("ready")}`),
+      site.worker("web", "depends = database"),
+      site.worker("database", `ready = file:${site.at("ready")}`),
     ]),
   );
   await site.start();
@@ -197,10 +210,10 @@ test("two that need each other's readiness come one after the other", async () =
   await site.until("app/web", "running");
 });
 
-test("one that is found ill is restarted", async () => {
+test.concurrent("one that is found ill is restarted", async ({ site }) => {
   site.write("well", "");
   site.configure(
-    supervisor("app", [worker("a", `health = file:${site.at("well")}`, "health-interval = 0.1")]),
+    supervisor("app", [site.worker("a", `health = file:${site.at("well")}`, "health-interval = 0.1")]),
   );
   await site.start();
   const { pid } = await site.until("app/a", "running");
