@@ -97,7 +97,7 @@ test.concurrent("a status command that hangs is killed, and holds up nobody", as
   );
   site.configure(
     supervisor("app", [
-      service("stuck", `control = ${hangs}`, "timeout = 0.5"),
+      service("stuck", `control = ${hangs}`, "timeout = 2"),
       service("web", `control = ${site.initScript("web")}`),
     ]),
   );
