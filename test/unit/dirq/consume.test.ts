@@ -59,7 +59,8 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
       get: (_, name) => {
         const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
         return (...args: unknown[]) => {
-          if (name !== "readdirSync" || !adding || !/[0-9a-f]{8}$/.test(String(args[0]))) return call(...args);
+          if (name !== "readdirSync" || !adding || !/[0-9a-f]{8}$/.test(String(args[0])))
+            return call(...args);
           // As ext4 does: the later one comes behind the place that the listing has reached, the other before it.
           adding();
           adding = undefined;
