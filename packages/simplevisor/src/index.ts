@@ -13,6 +13,7 @@ export { giveOrder, type Answer, type Order } from "./control.js";
 export { logEvents, type Event, type Report } from "./event.js";
 export { Scaler } from "./scale.js";
 export { Service, type Hands, type Outcome, type RestartPolicy, type ServicePolicy } from "./service.js";
+export { Store } from "./store.js";
 export { Supervisor, type SupervisorPolicy } from "./supervisor.js";
 export { main as controlMain } from "./control-main.js";
 export { main as loopMain } from "./loop-main.js";

@@ -16,7 +16,10 @@ export class Store {
     this.#log = log;
   }
 
-  /** The state; undefined: there is none. A file that is no store is moved aside, and said so. */
+  /**
+   * The state; undefined: there is none. That of the original is understood. A file that is no store is moved aside,
+   * and said so.
+   */
   load(): ChildState | undefined {
     let text: string;
     try {
@@ -56,12 +59,30 @@ export class Store {
 
 function parse(text: string): ChildState | undefined {
   try {
-    const { version, state } = JSON.parse(text) as { version?: unknown; state?: unknown };
-    return version === VERSION && isState(state) ? state : undefined;
+    const content = JSON.parse(text) as Record<string, unknown>;
+    const [first, ...others] = Object.values(content);
+    let state: unknown;
+    if (content.version === VERSION) state = content.state;
+    else if (others.length === 0) state = fromOriginal(first as OriginalState);
+    return isState(state) ? state : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** What the original keeps, by IDs that say no more than the names. */
+interface OriginalState {
+  readonly name: string;
+  /** Seconds since the epoch, and whether the cycle was adjusted. */
+  readonly cycles?: readonly (readonly [number, unknown])[];
+  readonly children?: Readonly<Record<string, OriginalState>>;
+}
+
+const fromOriginal = ({ name, cycles = [], children = {} }: OriginalState): unknown => ({
+  name,
+  cycles: cycles.map(([, isAdjusted]) => Boolean(isAdjusted)),
+  children: Object.values(children).map(fromOriginal),
+});
 
 /** Whether it is a state, all the way down: it is the input of decisions. */
 function isState(value: unknown): value is ChildState {
