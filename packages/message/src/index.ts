@@ -1,4 +1,5 @@
 export type { Algorithm, Compression } from "./compression.js";
+export { decodeContent, encodeContent } from "./content-type.js";
 export { DqnQueue, type DqnOptions } from "./dqn.js";
 export { DqsQueue, type DqsOptions } from "./dqs.js";
 export { BrokerError, MessageError, type BrokerErrorCode, type MessageErrorCode } from "./errors.js";

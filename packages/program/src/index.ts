@@ -67,3 +67,4 @@ export { runService, serviceOptions, serviceRelations, type Service } from "./se
 export { listenToSignals, type Signals } from "./signals.js";
 export { SyslogTarget } from "./syslog.js";
 export { perlVariables } from "./variables.js";
+export { readTls, type TlsFiles } from "./tls.js";

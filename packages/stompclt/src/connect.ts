@@ -1,9 +1,8 @@
 import { lookup } from "node:dns/promises";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { join } from "node:path";
-import { BrokerError, MessageError } from "@spoolwire/message";
-import { ConfigError, type X509 } from "@spoolwire/program";
+import { BrokerError } from "@spoolwire/message";
+import { ConfigError, readTls } from "@spoolwire/program";
 import {
   parseBrokers,
   StompConnection,
@@ -11,9 +10,7 @@ import {
   type BrokerList,
   type BrokerUri,
   type ConnectionOptions,
-  type Frame,
   type SocketOptions,
-  type TlsOptions,
   type TraceTopic,
 } from "@spoolwire/stomp";
 import type { BackOff, BrokerOptions } from "@spoolwire/transfer";
@@ -49,16 +46,6 @@ export function checkBroker(options: BrokerOptions): BrokerPlan {
 export function backOffOf({ failover }: BrokerList, options: BrokerOptions): BackOff | undefined {
   return options.mayReconnect ? (failover ?? options.backOff) : undefined;
 }
-
-/** @throws MessageError MESSAGE_NOT_SENDABLE */
-export function checkBodySize({ body }: Frame, { maxBodySize }: BrokerOptions): void {
-  const size = Buffer.byteLength(body);
-  if (size <= maxBodySize) return;
-  throw new MessageError("MESSAGE_NOT_SENDABLE", tooLarge(size, maxBodySize));
-}
-
-export const tooLarge = (size: number, most: number): string =>
-  `Expected a body of at most ${most} bytes (--max-body-size), got ${size}`;
 
 /** A file with one URI a line, as a failover list. */
 function readList(path: string): string {
@@ -133,23 +120,4 @@ function shuffled<Item>(items: readonly Item[]): Item[] {
     .map((item) => ({ item, order: Math.random() }))
     .sort((a, b) => a.order - b.order)
     .map(({ item }) => item);
-}
-
-function readTls({ cert, key, ca, pass }: X509): TlsOptions {
-  return {
-    ...(cert !== undefined && { cert: readFileSync(cert, "utf8") }),
-    ...(key !== undefined && { key: readFileSync(key, "utf8") }),
-    ...(ca !== undefined && { ca: readAuthorities(ca) }),
-    ...(pass !== undefined && { passphrase: pass }),
-  };
-}
-
-/** A file, or all files of a directory as OpenSSL has them. */
-function readAuthorities(path: string): string[] {
-  const files = statSync(path).isDirectory()
-    ? readdirSync(path)
-        .filter((name) => /\.(pem|crt|\d)$/.test(name))
-        .map((name) => join(path, name))
-    : [path];
-  return files.map((file) => readFileSync(file, "utf8"));
 }

@@ -1,7 +1,6 @@
 import { ConfigError } from "@spoolwire/program";
 import { toFrame } from "@spoolwire/stomp";
-import { runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
-import { checkBodySize } from "./connect.js";
+import { checkBodySize, runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
 import { StompSink } from "./stomp-sink.js";
 import { StompSource } from "./stomp-source.js";
 import { UdpSink } from "./udp-sink.js";
@@ -14,13 +13,17 @@ export const stomp: Protocol = {
     return new StompSource(options);
   },
   openSink: (options) => (isUdp(options) ? new UdpSink(options) : new StompSink(options)),
-  checkMessage: (message, options) => checkBodySize(toFrame(message), options),
+  checkMessage: (message, options) => checkBodySize(toFrame(message).body, options),
 };
 
 const isUdp = ({ uri }: BrokerOptions) => uri.startsWith("udp:");
 
-/** The program `stompclt`. @returns the exit status */
-export function main(argv: readonly string[]): Promise<number> {
+/**
+ * The program `stompclt`.
+ * @param others protocols beside STOMP that either side may speak
+ * @returns the exit status
+ */
+export function main(argv: readonly string[], others: readonly Protocol[] = []): Promise<number> {
   const summary = "Move messages between STOMP brokers and directory queues.";
-  return runAgent({ name: "stompclt", version: "0.1.0", summary, protocols: [stomp] }, argv);
+  return runAgent({ name: "stompclt", version: "0.1.0", summary, protocols: [stomp, ...others] }, argv);
 }

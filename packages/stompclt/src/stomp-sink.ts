@@ -1,7 +1,7 @@
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import { toFrame, type Frame, type StompConnection } from "@spoolwire/stomp";
-import { Link, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
-import { backOffOf, checkBodySize, checkBroker, connect } from "./connect.js";
+import { checkBodySize, Link, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
+import { backOffOf, checkBroker, connect } from "./connect.js";
 
 /** A message that is not settled yet. */
 interface Pending {
@@ -72,7 +72,7 @@ export class StompSink implements Sink {
   send(message: Message, settle: Settle): Promise<void> | undefined {
     if (this.#link.failure) throw this.#link.failure;
     const pending: Pending = { frame: toFrame(message), settle, refusals: 0 };
-    checkBodySize(pending.frame, this.#options);
+    checkBodySize(pending.frame.body, this.#options);
     const connection = this.#link.connection;
     if (connection && !this.#isWary) {
       return this.#transmit(connection, pending) ? undefined : connection.drained();

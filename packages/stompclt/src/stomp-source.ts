@@ -7,9 +7,16 @@ import {
   type StompConnection,
   type TooLarge,
 } from "@spoolwire/stomp";
-import { Link, type Arrival, type BrokerSourceOptions, type Source, type Ticket } from "@spoolwire/transfer";
+import {
+  Link,
+  tooLarge,
+  type Arrival,
+  type BrokerSourceOptions,
+  type Source,
+  type Ticket,
+} from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
-import { backOffOf, checkBroker, connect, tooLarge, type BrokerPlan } from "./connect.js";
+import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
 
 /** Above so many messages waiting here, reading stops until half of them are taken. */
 const MOST_WAITING = 2000;

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import { encodeFrame, parseUdpUri, toFrame } from "@spoolwire/stomp";
-import type { BrokerOptions, Settle, Sink } from "@spoolwire/transfer";
-import { checkBodySize } from "./connect.js";
+import { checkBodySize, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
+import {} from "./connect.js";
 
 /** The most bytes that a datagram over IPv4 can have: 65,535 with the headers of IP and UDP. */
 const MOST_BYTES = 65_507;
@@ -69,7 +69,7 @@ export class UdpSink implements Sink {
 
   send(message: Message, settle: Settle): Promise<void> | undefined {
     const frame = toFrame(message);
-    checkBodySize(frame, this.#options);
+    checkBodySize(frame.body, this.#options);
     const bytes = encodeFrame(frame, "1.0");
     if (bytes.length > MOST_BYTES) {
       throw new MessageError(

@@ -5,6 +5,14 @@ export {
   type BrokerSourceOptions,
   type Protocol,
 } from "./agent.js";
+export { checkBodySize, tooLarge } from "./body-size.js";
+export { BrokerSink, type Refusal, type SendingConnection, type SendingProtocol } from "./broker-sink.js";
+export {
+  BrokerSource,
+  type Delivery,
+  type ReceivingConnection,
+  type ReceivingProtocol,
+} from "./broker-source.js";
 export { DirSource, type DirSourceOptions } from "./dir-source.js";
 export { Checker, type Callback, type CallbackPolicy, type CheckerOptions } from "./callback.js";
 export { CallbackError, TransferError } from "./errors.js";

@@ -1,0 +1,187 @@
+import { BrokerError, MessageError, type Message } from "@spoolwire/message";
+import type { BrokerOptions } from "./agent.js";
+import { checkBodySize } from "./body-size.js";
+import { Pauses, type BackOff } from "./back-off.js";
+import { Link } from "./link.js";
+import type { Settle, Sink } from "./sink.js";
+
+/** Why a broker did not take a message. */
+export interface Refusal {
+  readonly reason: string;
+  /** It would refuse it again. */
+  readonly isFinal?: boolean;
+}
+
+/** A connection that sends, in whatever protocol. */
+export interface SendingConnection<Parcel> {
+  /**
+   * Send one. `done` is called once, also before this returns, unless the connection ends before: the broker has
+   * taken it (an unreliable connection: it was handed over), or says why not.
+   * False: so much is on its way that the next should wait until it is `drained`.
+   */
+  send(parcel: Parcel, done: (refusal?: Refusal) => void): boolean;
+  /** Resolves when there is room again, or the connection is over. */
+  drained(): Promise<void>;
+  /** Say goodbye. False: the broker did not answer in time. */
+  close(timeoutMs: number): Promise<boolean>;
+}
+
+/** How messages are sent in a protocol. */
+export interface SendingProtocol<Parcel> {
+  /** What is sent for a message. @throws MessageError if it cannot be said in this protocol */
+  prepare(message: Message): Parcel;
+  /** `lost` is called once when the connection has ended by itself. @throws as `Link` has it */
+  connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Parcel>>;
+}
+
+/** A message that is not settled yet. */
+interface Pending<Parcel> {
+  readonly parcel: Parcel;
+  readonly settle: Settle;
+  refusals: number;
+  /** Until it is sent again. */
+  pause?: NodeJS.Timeout;
+}
+
+/** When so many messages in a row are given up, none confirmed between them, the fault is not theirs. */
+const MOST_REFUSED = 10;
+
+/** Between two attempts to send what was refused: long enough for somebody to put a thing right. */
+const refusedPauses: BackOff = { initialMs: 100, maxMs: 10_000, multiplier: 3, attempts: Infinity };
+
+/**
+ * Messages to a broker that confirms or refuses each. What is not confirmed when a connection ends is sent again on
+ * the next one, in order: the broker may have it twice. What is refused is sent again after a pause, `maxAttempts`
+ * times in all.
+ */
+export class BrokerSink<Parcel> implements Sink {
+  readonly name: string;
+  readonly #protocol: SendingProtocol<Parcel>;
+  readonly #options: BrokerOptions;
+  readonly #link: Link<SendingConnection<Parcel>>;
+  readonly #pending = new Set<Pending<Parcel>>();
+  /** Resolves when what was left is sent again and there is room for more. */
+  #ready = Promise.resolve();
+  #isReady: () => void = () => undefined;
+  /** The broker has ended a connection by refusing something: the rest goes one by one, until it shows what. */
+  #isWary = false;
+  /** Messages given up since the last one that was confirmed. */
+  #refusedInARow = 0;
+
+  constructor(protocol: SendingProtocol<Parcel>, options: BrokerOptions) {
+    this.#protocol = protocol;
+    this.#options = options;
+    this.name = `broker ${options.uri}`;
+    this.#link = new Link({
+      name: this.name,
+      connect: (lost, signal) => protocol.connect(lost, signal),
+      backOff: options.backOff,
+      isWorthAnother: (lost) => options.mayReconnect && isRejection(lost) && this.#pending.size > 0,
+      log: options.log,
+      onAway: options.onAway,
+      onUp: (connection) => this.#resend(connection),
+      onDown: (error, isOver) => this.#down(error, isOver),
+    });
+  }
+
+  get isUp(): boolean {
+    return this.#link.connection !== undefined;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#link.start(signal);
+  }
+
+  send(message: Message, settle: Settle): Promise<void> | undefined {
+    if (this.#link.failure) throw this.#link.failure;
+    checkBodySize(message.body, this.#options);
+    const pending: Pending<Parcel> = { parcel: this.#protocol.prepare(message), settle, refusals: 0 };
+    this.#pending.add(pending);
+    const connection = this.#link.connection;
+    if (!connection || this.#isWary) return this.#ready;
+    return this.#transmit(connection, pending) ? undefined : connection.drained();
+  }
+
+  async stop(): Promise<void> {
+    const { timeoutDisconnect, log } = this.#options;
+    const { connection, failure } = this.#link;
+    this.#link.stop();
+    this.#settleAll(failure ?? new BrokerError("BROKER_CLOSED", "Stopped before the broker was there again"));
+    if (failure) throw failure;
+    if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
+      log.warn(`${this.name} did not confirm the end of the connection`);
+    }
+  }
+
+  /** False: so much is on its way that the next should wait. */
+  #transmit(connection: SendingConnection<Parcel>, pending: Pending<Parcel>): boolean {
+    clearTimeout(pending.pause);
+    return connection.send(pending.parcel, (refusal) => {
+      // What an earlier connection says is too late: it was sent again.
+      if (!this.#pending.has(pending) || this.#link.connection !== connection) return;
+      if (refusal) this.#refused(pending, refusal);
+      else {
+        this.#refusedInARow = 0;
+        this.#settle(pending);
+      }
+      if (this.#isWary && !this.#pending.has(pending)) this.#resend(connection);
+    });
+  }
+
+  #refused(pending: Pending<Parcel>, { reason, isFinal = false }: Refusal): void {
+    if (this.#isGivenUp(pending, reason, isFinal)) return;
+    const pauses = new Pauses(refusedPauses);
+    let pauseMs = 0;
+    for (let times = 0; times < pending.refusals; times++) pauseMs = pauses.next();
+    pending.pause = setTimeout(() => {
+      const { connection } = this.#link;
+      if (connection) this.#transmit(connection, pending);
+    }, pauseMs);
+  }
+
+  /** True: it was refused for the last time, and is settled. */
+  #isGivenUp(pending: Pending<Parcel>, reason: string, isFinal = false): boolean {
+    const { maxAttempts } = this.#options;
+    if (++pending.refusals < maxAttempts && !isFinal) return false;
+    // A broker that refuses everything must not empty a queue into its quarantine.
+    if (++this.#refusedInARow > MOST_REFUSED) this.#settleAll(new BrokerError("BROKER_REJECTED", reason));
+    else this.#settle(pending, new MessageError("MESSAGE_NOT_SENDABLE", reason));
+    return true;
+  }
+
+  #settle(pending: Pending<Parcel>, error?: Error): void {
+    clearTimeout(pending.pause);
+    this.#pending.delete(pending);
+    pending.settle(error);
+  }
+
+  #settleAll(error: Error): void {
+    for (const pending of this.#pending) this.#settle(pending, error);
+    this.#isReady();
+  }
+
+  #down(error: Error, isOver: boolean): void {
+    this.#ready = new Promise((resolve) => (this.#isReady = resolve));
+    for (const { pause } of this.#pending) clearTimeout(pause);
+    if (isOver) {
+      this.#settleAll(error);
+      return;
+    }
+    if (!isRejection(error)) return;
+    const [first] = this.#pending;
+    if (this.#isWary && first) this.#isGivenUp(first, error.message);
+    this.#isWary = this.#pending.size > 0;
+  }
+
+  #resend(connection: SendingConnection<Parcel>): void {
+    for (const pending of this.#pending) {
+      this.#transmit(connection, pending);
+      // The next follows when this one is confirmed.
+      if (this.#isWary && this.#pending.has(pending)) return;
+    }
+    this.#isWary = false;
+    this.#isReady();
+  }
+}
+
+const isRejection = (error: Error) => error instanceof BrokerError && error.code === "BROKER_REJECTED";
