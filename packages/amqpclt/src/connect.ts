@@ -1,0 +1,89 @@
+import { isIP } from "node:net";
+import { BrokerError } from "@spoolwire/message";
+import { ConfigError, readTls, type TlsFiles } from "@spoolwire/program";
+import type { BrokerOptions } from "@spoolwire/transfer";
+import { parseAmqpUri, type AmqpUri } from "./uri.js";
+
+/** A broker, and how to log in to it. */
+export interface Place extends AmqpUri {
+  readonly login: "none" | "plain" | "external";
+  /** What the connection is to be called, for who looks at the broker. */
+  readonly id: string | undefined;
+}
+
+/** Check what can be checked before there is a connection. @throws ConfigError */
+export function checkBroker({ uri, credential, x509, connect }: BrokerOptions): Place {
+  const { host: virtualHost, "container-id": id, ...others } = connect;
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined) {
+    throw new ConfigError(`Expected the connection's properties to be host and container-id, got ${unknown}`);
+  }
+  const place = parseAmqpUri(uri);
+  if (virtualHost !== undefined && place.virtualHost !== undefined) {
+    throw new ConfigError("Expected a virtual host in the URI or as host=VHOST, got both");
+  }
+  const hasCertificate = x509?.cert !== undefined;
+  if (hasCertificate && !place.isTls) throw new ConfigError("A certificate needs a URI with amqps://");
+  return {
+    ...place,
+    virtualHost: place.virtualHost ?? virtualHost,
+    login: credential.scheme === "plain" ? "plain" : hasCertificate ? "external" : "none",
+    id,
+  };
+}
+
+/** Read anew each time: certificates are renewed while agents run. */
+export function tlsOptions(
+  { isTls, host }: Place,
+  { x509 }: BrokerOptions,
+): TlsFiles & { servername?: string } {
+  if (!isTls) return {};
+  return { ...(x509 && readTls(x509)), ...(!isIP(host) && { servername: host }) };
+}
+
+/** How long something may take, and what may stop it before. */
+interface Patience {
+  readonly ms: number;
+  readonly signal?: AbortSignal;
+  /** What is said when the time is over. */
+  readonly late: string;
+}
+
+/**
+ * What `work` resolves to, unless it takes too long or the signal is aborted.
+ * @throws BrokerError BROKER_TIMEOUT, the signal's reason, or what `work` throws
+ */
+export async function within<Result>(work: Promise<Result>, { ms, signal, late }: Patience): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  let abort: (() => void) | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(new BrokerError("BROKER_TIMEOUT", late)), Math.min(ms, 2 ** 31 - 1));
+        abort = () => reject(signal?.reason as Error);
+        signal?.addEventListener("abort", abort);
+        if (signal?.aborted) abort();
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    if (abort) signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Whether `work` has ended well within so many milliseconds. */
+export const endsWithin = (work: Promise<unknown>, ms: number): Promise<boolean> =>
+  within(work, { ms, late: "" }).then(
+    () => true,
+    () => false,
+  );
+
+/** The error for a connection that could not be made, whichever way it failed. */
+export function connectError(uri: string, error: unknown): Error {
+  if (error instanceof BrokerError) return error;
+  const { message, code } = error as NodeJS.ErrnoException;
+  const isOurs = typeof code === "string" && /^E(NOENT|ACCES|ISDIR)$/.test(code);
+  if (isOurs) return error as Error;
+  return new BrokerError("BROKER_CONNECT", `Cannot connect to ${uri}: ${message}`, { cause: error });
+}

@@ -1,0 +1,129 @@
+import type { Duplex } from "node:stream";
+import { BrokerError } from "@spoolwire/message";
+import type { BrokerOptions } from "@spoolwire/transfer";
+import amqplib, { type Channel, type ChannelModel } from "amqplib";
+import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
+
+/**
+ * A connection to a broker with AMQP 0-9-1. It is over as a whole when one of its channels is: what a channel had
+ * under way is not known then.
+ */
+export class Connection091 {
+  readonly model: ChannelModel;
+  readonly #lost: (error: Error) => void;
+  readonly #channels = new Set<Channel>();
+  #isOver = false;
+  #reason: Error | undefined;
+  readonly #over: Promise<void>;
+
+  private constructor(model: ChannelModel, lost: (error: Error) => void) {
+    this.model = model;
+    this.#lost = lost;
+    this.#over = new Promise((resolve) => model.once("close", () => resolve()));
+    model.on("error", (error) => (this.#reason ??= error));
+    model.on("close", (error) => this.end(closedError(error ?? this.#reason)));
+  }
+
+  /** @throws BrokerError; a file's own error if a certificate cannot be read */
+  static async open(
+    place: Place,
+    options: BrokerOptions,
+    lost: (error: Error) => void,
+    signal: AbortSignal,
+  ): Promise<Connection091> {
+    const { uri, credential, heartBeat, timeoutConnect } = options;
+    const beats = heartBeat && Math.max(1, Math.round(Math.min(heartBeat.client, heartBeat.server)));
+    const tls = tlsOptions(place, options);
+    const work = amqplib.connect(
+      {
+        protocol: place.isTls ? "amqps" : "amqp",
+        hostname: place.host,
+        port: place.port,
+        vhost: encodeURIComponent(place.virtualHost ?? "/"),
+        heartbeat: beats ?? 0,
+        ...(credential.scheme === "plain" && { username: credential.name, password: credential.pass }),
+      },
+      {
+        noDelay: true,
+        keepAlive: true,
+        ...tls,
+        credentials:
+          place.login === "external"
+            ? amqplib.credentials.external()
+            : credential.scheme === "plain"
+              ? amqplib.credentials.plain(credential.name, credential.pass)
+              : amqplib.credentials.plain("guest", "guest"),
+        ...(place.id !== undefined && { clientProperties: { connection_name: place.id } }),
+      },
+    );
+    try {
+      const late = `${uri} did not answer within ${timeoutConnect} s`;
+      return new Connection091(await within(work, { ms: timeoutConnect * 1000, signal, late }), lost);
+    } catch (error) {
+      // It may still come: nobody waits for it any more.
+      work.then(
+        (model) => destroy(model),
+        () => undefined,
+      );
+      signal.throwIfAborted();
+      throw refusal(uri, error);
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Whatever happens to the channel happens to the connection. */
+  watch<Kind extends Channel>(channel: Kind): Kind {
+    this.#channels.add(channel);
+    channel.on("error", (error) =>
+      this.end(new BrokerError("BROKER_REJECTED", error.message, { cause: error })),
+    );
+    channel.on("close", () =>
+      this.end(new BrokerError("BROKER_CLOSED", "The broker has closed the channel")),
+    );
+    return channel;
+  }
+
+  /** End it with an error. Only the first end counts. */
+  end(error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    destroy(this.model);
+    this.#lost(error);
+  }
+
+  /** The channels first: the library lets the end of the connection overtake what they still have to send. */
+  async #sayGoodbye(): Promise<void> {
+    await Promise.all(Array.from(this.#channels, (channel) => channel.close()));
+    await this.model.close();
+    await this.#over;
+  }
+
+  /** False: the broker did not answer in time. */
+  async close(timeoutMs: number): Promise<boolean> {
+    if (this.#isOver) return true;
+    this.#isOver = true;
+    const isGone = await endsWithin(this.#sayGoodbye(), timeoutMs);
+    destroy(this.model);
+    return isGone;
+  }
+}
+
+/** The library has no way to give up a connection without a farewell. */
+function destroy({ connection }: ChannelModel): void {
+  (connection as unknown as { readonly stream: Duplex }).stream.destroy();
+}
+
+const closedError = (cause: Error | undefined) =>
+  new BrokerError("BROKER_CLOSED", cause?.message ?? "The broker has closed the connection", { cause });
+
+function refusal(uri: string, error: unknown): Error {
+  const { message } = error as Error;
+  const [, code = "", text = message] = /\b(\d{3}) \([A-Z-]+\) with message "(.*)"/s.exec(message) ?? [];
+  const words = `${uri}: The broker refuses the connection: ${text}`;
+  if (code === "403") return new BrokerError("BROKER_AUTH", words, { cause: error });
+  if (code !== "") return new BrokerError("BROKER_REJECTED", words, { cause: error });
+  return connectError(uri, error);
+}

@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import { BrokerError } from "@spoolwire/message";
+import type { BrokerOptions } from "@spoolwire/transfer";
+import rhea, {
+  type AmqpError,
+  type Connection,
+  type ConnectionOptions,
+  type EventContext,
+  type Session,
+} from "rhea";
+import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
+
+/** A connection to a broker with AMQP 1.0. */
+export class Connection10 {
+  readonly #connection: Connection;
+  readonly #bufferSize: number;
+  readonly #lost: (error: Error) => void;
+  readonly #gone: Promise<void>;
+  #isOver = false;
+
+  private constructor(connection: Connection, bufferSize: number, lost: (error: Error) => void) {
+    this.#connection = connection;
+    this.#bufferSize = bufferSize;
+    this.#lost = lost;
+    this.#gone = new Promise((resolve) => {
+      connection.once("connection_close", () => resolve());
+      connection.once("disconnected", () => resolve());
+    });
+  }
+
+  /**
+   * @param bufferSize how many messages a session may have under way
+   * @throws BrokerError; a file's own error if a certificate cannot be read
+   */
+  static async open(
+    place: Place,
+    options: BrokerOptions,
+    bufferSize: number,
+    lost: (error: Error) => void,
+    signal: AbortSignal,
+  ): Promise<Connection10> {
+    const { uri, timeoutConnect } = options;
+    const connection = rhea.create_container().connect(connectOptions(place, options));
+    const self = new Connection10(connection, bufferSize, lost);
+    const opened = new Promise<void>((resolve, reject) => {
+      const failed = (error: Error) => (self.#isOver ? undefined : (reject(error), self.end(error)));
+      connection.once("connection_open", () => resolve());
+      for (const event of ["connection_error", "connection_close"]) {
+        connection.on(event, ({ error }: EventContext) => failed(closedBy(uri, error ?? connection.error)));
+      }
+      connection.on("disconnected", ({ error }: EventContext) =>
+        failed(
+          connection.is_remote_open()
+            ? new BrokerError("BROKER_CLOSED", error?.message ?? "The broker has closed the connection")
+            : connectError(uri, error ?? new Error("The broker has closed the connection")),
+        ),
+      );
+      for (const event of ["error", "protocol_error"]) {
+        connection.on(event, (error: Error) =>
+          failed(new BrokerError("BROKER_PROTOCOL", `${uri}: ${error.message}`)),
+        );
+      }
+      connection.on("session_error", () => undefined);
+    });
+    try {
+      const late = `${uri} did not answer within ${timeoutConnect} s`;
+      await within(opened, { ms: timeoutConnect * 1000, signal, late });
+      return self;
+    } catch (error) {
+      self.#isOver = true;
+      self.#destroy();
+      throw error;
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** What the broker says of itself. */
+  get product(): string {
+    const { product } = (this.#connection.properties ?? {}) as { readonly product?: unknown };
+    return typeof product === "string" ? product : "";
+  }
+
+  /** A session of its own for a link, so that a link that waits holds up no other. */
+  session(): Session {
+    const session = (this.#connection as unknown as { create_session(size: number): Session }).create_session(
+      this.#bufferSize,
+    );
+    session.open();
+    return session;
+  }
+
+  /** End it with an error. Only the first end counts. */
+  end(error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#destroy();
+    this.#lost(error);
+  }
+
+  /** False: the broker did not answer in time. */
+  async close(timeoutMs: number): Promise<boolean> {
+    if (this.#isOver) return true;
+    this.#isOver = true;
+    this.#connection.close();
+    const isGone = await endsWithin(this.#gone, timeoutMs);
+    this.#destroy();
+    return isGone;
+  }
+
+  /** With an error, which makes the library stop its timers. */
+  #destroy(): void {
+    const { socket } = this.#connection as unknown as { readonly socket?: Socket };
+    socket?.destroy(new Error("The connection is given up"));
+  }
+}
+
+function connectOptions(place: Place, options: BrokerOptions): ConnectionOptions {
+  const { virtualHost, host, port, isTls, id = `spoolwire-${randomUUID()}` } = place;
+  const { heartBeat, credential } = options;
+  const isRabbitMq = options.type === undefined || options.type === "RabbitMQ";
+  return {
+    host,
+    port,
+    container_id: id,
+    // RabbitMQ's way to say it.
+    hostname: virtualHost === undefined ? host : isRabbitMq ? `vhost:${virtualHost}` : virtualHost,
+    ...(isTls ? { transport: "tls", rejectUnauthorized: true, ...tlsOptions(place, options) } : {}),
+    reconnect: false,
+    tcp_no_delay: true,
+    ...(heartBeat && { idle_time_out: heartBeat.server * 1000 }),
+    sasl_mechanisms: mechanisms(place, credential),
+  } as ConnectionOptions;
+}
+
+/** The library's own cut a name or a password that is not ASCII. */
+function mechanisms({ login }: Place, credential: BrokerOptions["credential"]): Record<string, unknown> {
+  const [name, response] =
+    credential.scheme === "plain"
+      ? ["PLAIN", `\0${credential.name}\0${credential.pass}`]
+      : login === "external"
+        ? ["EXTERNAL", ""]
+        : ["ANONYMOUS", "spoolwire"];
+  const start = (answer: (error: undefined, response: Buffer) => void) =>
+    answer(undefined, Buffer.from(response));
+  return { [name]: () => ({ start, step: start }) };
+}
+
+/** In the broker's words. */
+export const describe = (error: AmqpError | Error | undefined, otherwise: string): string => {
+  const { condition, description, message } = (error ?? {}) as AmqpError & Error;
+  return [condition, description ?? message].filter(Boolean).join(": ") || otherwise;
+};
+
+function closedBy(uri: string, error: AmqpError | Error | undefined): BrokerError {
+  const condition = String((error as AmqpError | undefined)?.condition ?? "");
+  const words = describe(error, "The broker has closed the connection");
+  if (condition === "amqp:unauthorized-access") {
+    return new BrokerError("BROKER_AUTH", `${uri}: The broker refuses the connection: ${words}`);
+  }
+  const isPassing = condition === "" || condition === "amqp:connection:forced";
+  return new BrokerError(isPassing ? "BROKER_CLOSED" : "BROKER_REJECTED", `${uri}: ${words}`);
+}

@@ -1,0 +1,86 @@
+import { decodeContent, encodeContent, Message, type Header } from "@spoolwire/message";
+import type { MessageProperties, Options } from "amqplib";
+import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
+
+/** A message as AMQP 0-9-1 has it. */
+export interface Content {
+  readonly destination: string;
+  readonly content: Buffer;
+  readonly properties: Options.Publish & { readonly headers: Header };
+}
+
+/** Most bytes of a short string, such as the name of a field. */
+const SHORT = 255;
+
+const isShort = (value: string) => Buffer.byteLength(value) <= SHORT;
+
+/** Header fields and the properties that are them; longer values stay in the table. */
+const properties = {
+  "message-id": "messageId",
+  "correlation-id": "correlationId",
+  "reply-to": "replyTo",
+  "content-encoding": "contentEncoding",
+  type: "type",
+  "app-id": "appId",
+} as const;
+
+/**
+ * What is sent for a message.
+ * @throws MessageError MESSAGE_NOT_SENDABLE
+ */
+export function toContent(message: Message, now = Date.now()): Content {
+  const fields = sentFields(message.header);
+  const destination = takeDestination(fields);
+  const { content, contentType } = encodeContent(message.body, fields["content-type"]);
+  if (contentType !== undefined) fields["content-type"] = contentType;
+  const options: Options.Publish = {
+    persistent: take(fields, "persistent", (value) => value === "true") === "true",
+  };
+  const type = take(fields, "content-type", isShort);
+  if (type !== undefined) options.contentType = type;
+  for (const [field, property] of Object.entries(properties)) {
+    const value = take(fields, field, isShort);
+    if (value !== undefined) options[property] = value;
+  }
+  const priority = take(fields, "priority", isNumber(0, 255));
+  if (priority !== undefined) options.priority = Number(priority);
+  // The broker is told how long, and the field stays, since only it tells until when.
+  const { expires = "" } = fields;
+  if (isNumber(1, Number.MAX_SAFE_INTEGER)(expires))
+    options.expiration = String(Math.max(0, Number(expires) - now));
+  const long = Object.keys(fields).find((name) => !isShort(name));
+  if (long !== undefined)
+    throw notSendable(`Expected names of header fields of at most ${SHORT} bytes, got ${long}`);
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+  return { destination, content: bytes, properties: { ...options, headers: fields } };
+}
+
+/** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
+export function fromContent(
+  content: Buffer,
+  given: MessageProperties,
+  from: { readonly exchange: string; readonly routingKey: string },
+): Message {
+  const header = Object.create(null) as Header;
+  header.destination = destinationOf(from);
+  const set = (name: string, value: unknown) => {
+    if (value !== undefined) header[name] = textOf(value);
+  };
+  for (const [field, property] of Object.entries(properties)) set(field, given[property]);
+  set("content-type", given.contentType);
+  set("priority", given.priority);
+  set("user-id", given.userId);
+  if (typeof given.timestamp === "number") set("timestamp", given.timestamp * 1000);
+  if (given.deliveryMode === 2) header.persistent = "true";
+  // What the sender has said in words wins.
+  const table = given.headers ?? {};
+  for (const [name, value] of Object.entries(table)) set(name, value);
+  return new Message({ header, body: decodeContent(content, header["content-type"]) });
+}
+
+/** The destination that would send it there again. */
+function destinationOf({ exchange, routingKey }: { exchange: string; routingKey: string }): string {
+  if (exchange === "") return `/queue/${routingKey}`;
+  if (exchange === "amq.topic") return `/topic/${routingKey}`;
+  return `/exchange/${exchange}/${routingKey}`;
+}

@@ -1,0 +1,106 @@
+import { decodeContent, encodeContent, Message, type Header } from "@spoolwire/message";
+import rhea from "rhea";
+import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
+
+/** A message as AMQP 1.0 has it. */
+export interface Encoded {
+  readonly destination: string;
+  /** Header, properties, application properties and body. */
+  readonly bytes: Buffer;
+}
+
+/** What a decoded message may have. */
+export type Decoded = Readonly<Record<string, unknown>>;
+
+/** A section of the body other than a value, as the library has it. */
+interface Section {
+  readonly content: unknown;
+  readonly multiple?: boolean;
+  readonly typecode: number;
+}
+
+const DATA = 0x75;
+
+/** Header fields and the properties that are them; whether those are symbols, which are ASCII. */
+const properties = [
+  { field: "message-id", property: "message_id", isSymbol: false },
+  { field: "correlation-id", property: "correlation_id", isSymbol: false },
+  { field: "reply-to", property: "reply_to", isSymbol: false },
+  { field: "subject", property: "subject", isSymbol: false },
+  { field: "group-id", property: "group_id", isSymbol: false },
+  { field: "content-type", property: "content_type", isSymbol: true },
+  { field: "content-encoding", property: "content_encoding", isSymbol: true },
+] as const;
+
+/** Most milliseconds of a time to live. */
+const MOST_TTL = 2 ** 32 - 1;
+/** The last time that JavaScript has. */
+const MOST_TIME = 8.64e15;
+
+/**
+ * What is sent for a message.
+ * @throws MessageError MESSAGE_NOT_SENDABLE
+ */
+export function toEncoded(message: Message, now = Date.now()): Encoded {
+  const fields = sentFields(message.header);
+  const destination = takeDestination(fields);
+  const isUntyped = fields["content-type"] === undefined;
+  const { content } = encodeContent(message.body, fields["content-type"]);
+  const said: Record<string, unknown> = { to: destination };
+  // Text that has no content type is text as a value; the body of a content type is data.
+  if (typeof content === "string" && !content.isWellFormed()) {
+    throw notSendable("Expected the body to be Unicode text, got half of a surrogate pair");
+  }
+  const isValue = typeof content === "string" && isUntyped;
+  said.body = isValue ? content : rhea.message.data_section(Buffer.from(content));
+  for (const { field, property, isSymbol } of properties) {
+    const value = take(fields, field, (text) => !isSymbol || /^[\0-\x7f]*$/.test(text));
+    if (value !== undefined) said[property] = value;
+  }
+  if (take(fields, "persistent", (value) => value === "true") !== undefined) said.durable = true;
+  const priority = take(fields, "priority", isNumber(0, 255));
+  if (priority !== undefined) said.priority = Number(priority);
+  const timestamp = take(fields, "timestamp", isNumber(0, MOST_TIME));
+  if (timestamp !== undefined) said.creation_time = Number(timestamp);
+  const expires = take(fields, "expires", isNumber(1, MOST_TIME));
+  if (expires !== undefined) {
+    said.absolute_expiry_time = Number(expires);
+    said.ttl = Math.min(MOST_TTL, Math.max(0, Number(expires) - now));
+  }
+  if (Object.keys(fields).length > 0) said.application_properties = fields;
+  return { destination, bytes: rhea.message.encode(said) };
+}
+
+/** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
+export function fromDecoded(decoded: Decoded, address: string): Message {
+  const header = Object.create(null) as Header;
+  header.destination = address;
+  const set = (name: string, value: unknown) => {
+    if (value !== undefined && value !== null) header[name] = textOf(value);
+  };
+  set("destination", decoded.to);
+  for (const { field, property } of properties) set(field, idText(decoded[property]));
+  set("user-id", decoded.user_id);
+  set("priority", decoded.priority);
+  set("timestamp", decoded.creation_time);
+  set("expires", decoded.absolute_expiry_time);
+  if (decoded.durable === true) header.persistent = "true";
+  // What the sender has said in words wins.
+  const table = (decoded.application_properties ?? {}) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(table)) header[name] = textOf(value);
+  return new Message({ header, body: bodyOf(decoded.body, header["content-type"]) });
+}
+
+/** Ids may be numbers, bytes, or UUIDs, which come as 16 bytes. */
+const idText = (value: unknown) =>
+  Buffer.isBuffer(value) && value.length === 16 ? rhea.uuid_to_string(value) : value;
+
+function bodyOf(body: unknown, contentType: string | undefined): string | Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  if (body === undefined || body === null) return "";
+  if (typeof body !== "object" || !("typecode" in body)) return textOf(body);
+  const { content, multiple = false, typecode } = body as Section;
+  if (typecode !== DATA) return textOf(content);
+  const bytes = multiple ? Buffer.concat(content as Buffer[]) : (content as Buffer);
+  return decodeContent(bytes, contentType);
+}

@@ -1,0 +1,218 @@
+import { BrokerError, type Message } from "@spoolwire/message";
+import { ConfigError, type Properties } from "@spoolwire/program";
+import type {
+  BrokerSourceOptions,
+  Delivery,
+  ReceivingConnection,
+  ReceivingProtocol,
+} from "@spoolwire/transfer";
+import rhea, {
+  type Delivery as Transferred,
+  type EventContext,
+  type Receiver,
+  type ReceiverOptions,
+} from "rhea";
+import { checkBroker, endsWithin, within, type Place } from "./connect.js";
+import { Connection10, describe } from "./connection-10.js";
+import { fromDecoded, type Decoded } from "./mapping-10.js";
+import { DEFAULT_PREFETCH } from "./receiving-091.js";
+import { isDurable } from "./terminus.js";
+
+/** What a subscription says. */
+interface Subscription {
+  readonly address: string;
+  readonly options: ReceiverOptions;
+}
+
+/** How messages are received with AMQP 1.0. Reliable: unsettled, until they are accepted. */
+export class Receiving10 implements ReceivingProtocol {
+  readonly #options: BrokerSourceOptions;
+  readonly #place: Place;
+  readonly #subscriptions: readonly Subscription[];
+
+  /** @throws ConfigError */
+  constructor(options: BrokerSourceOptions) {
+    this.#options = options;
+    this.#place = checkBroker(options);
+    this.#subscriptions = options.subscriptions.map((each) => readSubscription(each, options.reliable));
+  }
+
+  async connect(
+    arrive: (delivery: Delivery) => void,
+    lost: (error: Error) => void,
+    signal: AbortSignal,
+  ): Promise<ReceivingConnection> {
+    const { prefetch = DEFAULT_PREFETCH, uri, timeoutConnect } = this.#options;
+    const connection = await Connection10.open(this.#place, this.#options, 2 * prefetch, lost, signal);
+    const receivers = this.#subscriptions.map(
+      (subscription) => new Receiver10(connection, subscription, prefetch, arrive),
+    );
+    try {
+      for (const { opened, subscription } of receivers) {
+        const late = `${uri} did not answer to the subscription to ${subscription.address}`;
+        await within(opened, { ms: timeoutConnect * 1000, signal, late });
+      }
+    } catch (error) {
+      connection.end(error as Error);
+      throw error;
+    }
+    return {
+      close: async (timeoutMs) => {
+        // RabbitMQ fails at it, and needs it not: what is under way goes back when the connection ends.
+        const drains =
+          connection.product === "RabbitMQ" ? [] : receivers.map((receiver) => receiver.drain(timeoutMs));
+        await Promise.all(drains);
+        return connection.close(timeoutMs);
+      },
+    };
+  }
+}
+
+/** @throws ConfigError */
+function readSubscription(properties: Properties, isReliable: boolean): Subscription {
+  const { destination, durable, name, selector, ...others } = properties;
+  const refuse = (message: string) => new ConfigError([{ message, option: "subscribe" }]);
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined) {
+    throw refuse(
+      `Expected --subscribe to be made of destination, durable, name and selector, got ${unknown}`,
+    );
+  }
+  if (!destination) throw refuse("Expected --subscribe to have destination=NAME");
+  if (durable !== undefined && durable !== "true" && durable !== "false") {
+    throw refuse(`Expected durable in --subscribe to be true or false, got ${JSON.stringify(durable)}`);
+  }
+  const isKept = durable === undefined ? isDurable(destination) : durable === "true";
+  return {
+    address: destination,
+    options: {
+      ...(name !== undefined && { name }),
+      source: {
+        address: destination,
+        ...(isKept && { durable: 2, expiry_policy: "never" }),
+        ...(selector !== undefined && { filter: rhea.filter.selector(selector) }),
+      },
+      snd_settle_mode: isReliable ? 0 : 1,
+      credit_window: 0,
+      autoaccept: false,
+      autosettle: false,
+    },
+  };
+}
+
+class Receiver10 {
+  readonly subscription: Subscription;
+  /** Resolves when the broker has agreed. @throws BrokerError */
+  readonly opened: Promise<void>;
+  readonly #connection: Connection10;
+  readonly #receiver: Receiver;
+  readonly #arrive: (delivery: Delivery) => void;
+  readonly #waiting = new Set<Delivery10>();
+  #isDraining = false;
+  /** Credit to be given back. */
+  #owed = 0;
+
+  constructor(
+    connection: Connection10,
+    subscription: Subscription,
+    prefetch: number,
+    arrive: (delivery: Delivery) => void,
+  ) {
+    this.subscription = subscription;
+    this.#connection = connection;
+    this.#arrive = arrive;
+    const session = connection.session();
+    const receiver = session.open_receiver(subscription.options);
+    this.#receiver = receiver;
+    receiver.on("message", (context: EventContext) => this.#came(context));
+    this.opened = new Promise((resolve, reject) => {
+      const ended = (words: string) => {
+        const error = new BrokerError("BROKER_REJECTED", `The broker refuses the subscription to ${words}`);
+        reject(error);
+        connection.end(new BrokerError("BROKER_CLOSED", `The broker has ended the subscription to ${words}`));
+      };
+      const { address } = subscription;
+      receiver.once("receiver_open", () => {
+        // A link that is refused is opened without a source, and then closed with the reason.
+        if (!receiver.source?.address && !receiver.source?.dynamic) return;
+        receiver.add_credit(prefetch);
+        resolve();
+      });
+      receiver.on("receiver_close", () => ended(`${address}: ${describe(receiver.error, "closed")}`));
+      receiver.on("receiver_error", () => undefined);
+      session.on("session_close", () => ended(`${address}: ${describe(session.error, "session ended")}`));
+      session.on("session_error", () => undefined);
+    });
+    this.opened.catch(() => undefined);
+  }
+
+  /** Take back the credit, and give back what has come and is not accepted. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#isDraining = true;
+    const drained = new Promise((resolve) => this.#receiver.once("receiver_drained", resolve));
+    this.#receiver.drain_credit();
+    await endsWithin(drained, timeoutMs);
+    for (const delivery of this.#waiting) delivery.release();
+  }
+
+  /** The broker may send another instead. What is given back in one go is told at once. */
+  accepted(delivery: Delivery10): void {
+    this.#waiting.delete(delivery);
+    if (this.#isDraining) return;
+    if (this.#owed++ > 0) return;
+    setImmediate(() => {
+      if (!this.#connection.isOver) this.#receiver.add_credit(this.#owed);
+      this.#owed = 0;
+    });
+  }
+
+  #came({ message, delivery }: EventContext): void {
+    if (this.#connection.isOver || !delivery) return;
+    const { address } = this.subscription;
+    const arrived = new Delivery10(message as unknown as Decoded, delivery, address, this, this.#connection);
+    this.#waiting.add(arrived);
+    if (!this.#isDraining) this.#arrive(arrived);
+  }
+}
+
+class Delivery10 implements Delivery {
+  readonly #decoded: Decoded;
+  readonly #transferred: Transferred;
+  readonly #address: string;
+  readonly #receiver: Receiver10;
+  readonly #connection: Connection10;
+
+  constructor(
+    decoded: Decoded,
+    transferred: Transferred,
+    address: string,
+    receiver: Receiver10,
+    connection: Connection10,
+  ) {
+    this.#decoded = decoded;
+    this.#transferred = transferred;
+    this.#address = address;
+    this.#receiver = receiver;
+    this.#connection = connection;
+  }
+
+  read(): Message {
+    return fromDecoded(this.#decoded, this.#address);
+  }
+
+  accept(): void {
+    if (this.#connection.isOver) return;
+    this.#transferred.accept();
+    this.#receiver.accepted(this);
+  }
+
+  release(): void {
+    // Without an argument: the library says `modified` otherwise, which RabbitMQ does not know.
+    this.#transferred.release();
+  }
+
+  describe(): string {
+    const id = this.read().header["message-id"];
+    return id === undefined ? `delivery ${this.#transferred.id}` : `message-id ${id}`;
+  }
+}

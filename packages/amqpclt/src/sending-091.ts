@@ -1,0 +1,187 @@
+import type { MessageError, Message } from "@spoolwire/message";
+import { ConfigError } from "@spoolwire/program";
+import type { BrokerOptions, Refusal, SendingConnection, SendingProtocol } from "@spoolwire/transfer";
+import type { Channel, ConfirmChannel, Message as Returned } from "amqplib";
+import { parseDestination, type Address } from "./address.js";
+import { checkBroker, type Place } from "./connect.js";
+import { Connection091 } from "./connection-091.js";
+import { declare } from "./declare.js";
+import { notSendable } from "./fields.js";
+import { toContent, type Content } from "./mapping-091.js";
+
+export interface Parcel091 extends Content {
+  readonly address: Address;
+}
+
+type Done = (refusal?: Refusal) => void;
+
+/** What was published and is neither confirmed nor refused. */
+interface Published {
+  readonly parcel: Parcel091;
+  isReturned: boolean;
+  returnedFor: string;
+}
+
+/** How messages are sent with AMQP 0-9-1. Reliable: with publisher confirms and mandatory routing. */
+export class Sending091 implements SendingProtocol<Parcel091> {
+  readonly #options: BrokerOptions;
+  readonly #place: Place;
+
+  /** @throws ConfigError */
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#place = checkBroker(options);
+  }
+
+  prepare(message: Message): Parcel091 {
+    return prepare091(message);
+  }
+
+  async connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Parcel091>> {
+    const { reliable, log, uri } = this.#options;
+    const connection = await Connection091.open(this.#place, this.#options, lost, signal);
+    const { model } = connection;
+    const channel = connection.watch(
+      reliable ? await model.createConfirmChannel() : await model.createChannel(),
+    );
+    model.on("blocked", (reason) => log.warn(`broker ${uri} takes no messages now: ${reason}`));
+    model.on("unblocked", () => log.info(`broker ${uri} takes messages again`));
+    return new Sender091(connection, channel, reliable);
+  }
+}
+
+/** @throws MessageError */
+export function prepare091(message: Message): Parcel091 {
+  const content = toContent(message);
+  try {
+    return { ...content, address: parseDestination(content.destination) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw notSendable(error.message) satisfies MessageError;
+  }
+}
+
+class Sender091 implements SendingConnection<Parcel091> {
+  readonly #connection: Connection091;
+  readonly #channel: Channel;
+  readonly #isReliable: boolean;
+  /** What is declared, or is being declared, by destination; of this connection only, since queues may go. */
+  readonly #declared = new Map<string, true | Promise<void>>();
+  readonly #published = new Set<Published>();
+  #isBlocked = false;
+  #isFull = false;
+  #hasRoom = Promise.resolve();
+  #tellRoom: () => void = () => undefined;
+
+  constructor(connection: Connection091, channel: Channel, isReliable: boolean) {
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#isReliable = isReliable;
+    channel.on("return", (message: Returned) => this.#returned(message));
+    channel.on("drain", () => this.#setFull(false, this.#isBlocked));
+    connection.model.on("blocked", () => this.#setFull(this.#isFull, true));
+    connection.model.on("unblocked", () => this.#setFull(this.#isFull, false));
+    connection.model.on("close", () => this.#tellRoom());
+  }
+
+  send(parcel: Parcel091, done: Done): boolean {
+    const declared = this.#declared.get(parcel.destination) ?? this.#declare(parcel);
+    if (declared === true) this.#publish(parcel, done);
+    else {
+      declared.then(
+        () => this.#publish(parcel, done),
+        (error: Error) => done({ reason: error.message }),
+      );
+    }
+    return !this.#isFull && !this.#isBlocked;
+  }
+
+  drained(): Promise<void> {
+    return this.#hasRoom;
+  }
+
+  close(timeoutMs: number): Promise<boolean> {
+    return this.#connection.close(timeoutMs);
+  }
+
+  /** On a channel of its own: a refusal ends that, and must not touch what is under way on the other. */
+  #declare({ destination, address }: Parcel091): Promise<void> {
+    const work = (async () => {
+      const channel = await this.#connection.model.createChannel();
+      // Told by what it refuses.
+      channel.on("error", () => undefined);
+      try {
+        await declare(channel, address);
+        this.#declared.set(destination, true);
+        await channel.close();
+      } catch (error) {
+        this.#declared.delete(destination);
+        throw error;
+      }
+    })();
+    this.#declared.set(destination, work);
+    return work;
+  }
+
+  #publish(parcel: Parcel091, done: Done): void {
+    if (this.#connection.isOver) return;
+    const { address, content, properties } = parcel;
+    const name = address.exchange?.name ?? "";
+    const options = { ...properties, mandatory: this.#isReliable };
+    let hasRoom: boolean;
+    try {
+      if (this.#isReliable) {
+        const published: Published = { parcel, isReturned: false, returnedFor: "" };
+        const channel = this.#channel as ConfirmChannel;
+        hasRoom = channel.publish(name, address.routingKey, content, options, (error: Error | null) =>
+          this.#confirmed(published, error, done),
+        );
+        this.#published.add(published);
+      } else {
+        hasRoom = this.#channel.publish(name, address.routingKey, content, options);
+        done();
+      }
+    } catch (error) {
+      // Its table does not fit a frame.
+      done({ reason: (error as Error).message, isFinal: true });
+      return;
+    }
+    if (!hasRoom) this.#setFull(true, this.#isBlocked);
+  }
+
+  #confirmed(published: Published, error: Error | null, done: Done): void {
+    this.#published.delete(published);
+    // The end of the channel says nothing of what was under way.
+    if (this.#connection.isOver) return;
+    if (published.isReturned) done({ reason: published.returnedFor });
+    else done(error ? { reason: `The broker does not take it: ${error.message}` } : undefined);
+  }
+
+  /**
+   * What cannot be routed comes back, just before it is confirmed, and does not say which it was. Messages come back
+   * in their order: it is the first like it. Of several that are alike in everything it does not matter which.
+   */
+  #returned({ fields, properties, content }: Returned): void {
+    const { exchange, routingKey, replyText } = fields as unknown as Record<string, string>;
+    const headers = JSON.stringify(properties.headers);
+    for (const published of this.#published) {
+      const { address, properties: ours, content: bytes, destination } = published.parcel;
+      if (published.isReturned || address.routingKey !== routingKey) continue;
+      if ((address.exchange?.name ?? "") !== exchange || !bytes.equals(content)) continue;
+      if (properties.messageId !== ours.messageId || JSON.stringify(ours.headers) !== headers) continue;
+      published.isReturned = true;
+      published.returnedFor = `The broker cannot route ${destination}: ${replyText}`;
+      // Perhaps the queue was deleted: next time it is declared again.
+      this.#declared.delete(destination);
+      return;
+    }
+  }
+
+  #setFull(isFull: boolean, isBlocked: boolean): void {
+    const [had, has] = [!this.#isFull && !this.#isBlocked, !isFull && !isBlocked];
+    this.#isFull = isFull;
+    this.#isBlocked = isBlocked;
+    if (had && !has) this.#hasRoom = new Promise((resolve) => (this.#tellRoom = resolve));
+    if (!had && has) this.#tellRoom();
+  }
+}

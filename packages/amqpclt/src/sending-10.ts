@@ -1,0 +1,198 @@
+import { BrokerError, type Message } from "@spoolwire/message";
+import type { BrokerOptions, Refusal, SendingConnection, SendingProtocol } from "@spoolwire/transfer";
+import type { AmqpError, Delivery, EventContext, Sender, Session } from "rhea";
+import { checkBroker, type Place } from "./connect.js";
+import { Connection10, describe } from "./connection-10.js";
+import { toEncoded, type Encoded } from "./mapping-10.js";
+import { isDurable } from "./terminus.js";
+
+type Done = (refusal?: Refusal) => void;
+
+/** How many messages a link may have under way. */
+const MOST_UNDER_WAY = 8192;
+
+/** How many links are kept open: a broker bounds them. */
+const MOST_LINKS = 200;
+
+/** How messages are sent with AMQP 1.0. Reliable: unsettled, until the broker tells the outcome. */
+export class Sending10 implements SendingProtocol<Encoded> {
+  readonly #options: BrokerOptions;
+  readonly #place: Place;
+
+  /** @throws ConfigError */
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#place = checkBroker(options);
+  }
+
+  prepare(message: Message): Encoded {
+    return toEncoded(message);
+  }
+
+  async connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Encoded>> {
+    const { reliable } = this.#options;
+    return new Sender10(
+      await Connection10.open(this.#place, this.#options, MOST_UNDER_WAY, lost, signal),
+      reliable,
+    );
+  }
+}
+
+/** A link for each destination. */
+class Sender10 implements SendingConnection<Encoded> {
+  readonly #connection: Connection10;
+  readonly #isReliable: boolean;
+  readonly #lanes = new Map<string, Lane>();
+  #hasRoom = Promise.resolve();
+  #tellRoom: (() => void) | undefined;
+
+  constructor(connection: Connection10, isReliable: boolean) {
+    this.#connection = connection;
+    this.#isReliable = isReliable;
+  }
+
+  send(parcel: Encoded, done: Done): boolean {
+    if (this.#connection.isOver) return false;
+    const lane = this.#lanes.get(parcel.destination) ?? this.#open(parcel.destination);
+    if (lane.send(parcel.bytes, done)) return true;
+    if (!this.#tellRoom) this.#hasRoom = new Promise((resolve) => (this.#tellRoom = resolve));
+    return false;
+  }
+
+  drained(): Promise<void> {
+    return this.#hasRoom;
+  }
+
+  close(timeoutMs: number): Promise<boolean> {
+    return this.#connection.close(timeoutMs);
+  }
+
+  #open(destination: string): Lane {
+    if (this.#lanes.size >= MOST_LINKS) {
+      const idle = [...this.#lanes.values()].find((lane) => lane.isIdle);
+      idle?.close();
+    }
+    const lane = new Lane(this.#connection.session(), destination, this.#isReliable, {
+      onRoom: () => this.#roomMade(),
+      onOver: (error) => {
+        this.#lanes.delete(destination);
+        if (error) this.#connection.end(error);
+        this.#roomMade();
+      },
+    });
+    this.#lanes.set(destination, lane);
+    return lane;
+  }
+
+  #roomMade(): void {
+    if (!this.#connection.isOver && [...this.#lanes.values()].some((lane) => !lane.hasRoom)) return;
+    this.#tellRoom?.();
+    this.#tellRoom = undefined;
+  }
+}
+
+interface LaneEvents {
+  onRoom(): void;
+  /** `error`: something was under way, and what became of it is not known. */
+  onOver(error?: BrokerError): void;
+}
+
+/** A link to one destination, in a session of its own. */
+class Lane {
+  readonly #session: Session;
+  readonly #sender: Sender;
+  readonly #destination: string;
+  readonly #isReliable: boolean;
+  readonly #events: LaneEvents;
+  /** What the broker has given no credit for yet. */
+  #unsent: { readonly bytes: Buffer; readonly done: Done }[] = [];
+  readonly #underWay = new Map<Delivery, Done>();
+  #isOver = false;
+
+  constructor(session: Session, destination: string, isReliable: boolean, events: LaneEvents) {
+    this.#session = session;
+    this.#destination = destination;
+    this.#isReliable = isReliable;
+    this.#events = events;
+    const sender = session.open_sender({
+      target: { address: destination, ...(isDurable(destination) && { durable: 2, expiry_policy: "never" }) },
+      snd_settle_mode: isReliable ? 0 : 1,
+      treat_modified_as_released: false,
+    });
+    this.#sender = sender;
+    sender.on("sendable", () => this.#pump());
+    sender.on("accepted", (context: EventContext) => this.#settled(context));
+    sender.on("rejected", (context: EventContext) => {
+      const { error } = (context.delivery?.remote_state ?? {}) as { error?: AmqpError };
+      this.#settled(context, { reason: this.#words(describe(error, "rejected")), isFinal: true });
+    });
+    for (const outcome of ["released", "modified"]) {
+      sender.on(outcome, (context: EventContext) => this.#settled(context, { reason: this.#words(outcome) }));
+    }
+    sender.on("sender_close", () => this.#end(describe(sender.error, "the broker has closed the link")));
+    sender.on("sender_error", () => undefined);
+    session.on("session_close", () => this.#end(describe(session.error, "the broker has ended the session")));
+    session.on("session_error", () => undefined);
+  }
+
+  get hasRoom(): boolean {
+    return this.#unsent.length === 0;
+  }
+
+  get isIdle(): boolean {
+    return this.#unsent.length === 0 && this.#underWay.size === 0;
+  }
+
+  /** False: it waits for credit. */
+  send(bytes: Buffer, done: Done): boolean {
+    this.#unsent.push({ bytes, done });
+    this.#pump();
+    return this.hasRoom;
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#session.close();
+    this.#events.onOver();
+  }
+
+  #pump(): void {
+    let sent = 0;
+    for (const { bytes, done } of this.#unsent) {
+      // The library counts credit down when it writes, which is later.
+      if (this.#isOver || !this.#sender.sendable() || sent >= this.#credit()) break;
+      const delivery = this.#sender.send(bytes, undefined, 0);
+      sent++;
+      if (this.#isReliable) this.#underWay.set(delivery, done);
+      else done();
+    }
+    if (sent === 0) return;
+    this.#unsent = this.#unsent.slice(sent);
+    if (this.hasRoom) this.#events.onRoom();
+  }
+
+  #credit(): number {
+    return (this.#sender as unknown as { readonly credit: number }).credit;
+  }
+
+  #settled({ delivery }: EventContext, refusal?: Refusal): void {
+    const done = delivery && this.#underWay.get(delivery);
+    if (!done) return;
+    this.#underWay.delete(delivery);
+    done(refusal);
+  }
+
+  #words(reason: string): string {
+    return `The broker does not take what is sent to ${this.#destination}: ${reason}`;
+  }
+
+  #end(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const words = this.#words(reason);
+    const unsent = this.#unsent;
+    this.#unsent = [];
+    this.#events.onOver(this.#underWay.size > 0 ? new BrokerError("BROKER_REJECTED", words) : undefined);
+    if (this.#underWay.size === 0) for (const { done } of unsent) done({ reason: words });
+  }
+}

@@ -1,0 +1,143 @@
+// What is sent comes back as the same message, whatever is in it: through the mapping and the library's own encoding.
+import { fromContent, fromDecoded, toContent, toEncoded } from "@spoolwire/amqpclt";
+import { Message } from "@spoolwire/message";
+import fc from "fast-check";
+import rhea from "rhea";
+import { describe, expect, test } from "vitest";
+
+const name = fc.oneof(
+  fc.constantFrom(
+    "message-id",
+    "correlation-id",
+    "reply-to",
+    "priority",
+    "persistent",
+    "type",
+    "timestamp",
+    "constructor",
+  ),
+  fc.constantFrom("subject", "group-id", "app-id", "content-encoding", "x-a", "", "X y:\n"),
+  fc.string({ unit: "binary", maxLength: 20 }),
+);
+const value = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 300 }),
+  fc.constantFrom("true", "false", "0", "4", "007", "255", "256", "-1", "1e3", "1700000000123"),
+);
+const notThese = new Set([
+  "destination",
+  "content-type",
+  "subscription",
+  "ack",
+  "redelivered",
+  "receipt",
+  "content-length",
+  "expires",
+  "__proto__",
+]);
+const header = fc.dictionary(
+  name.filter((each) => !notThese.has(each)),
+  value,
+  { maxKeys: 8 },
+);
+const body = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+);
+
+/** With a content type that goes with the body, or none. */
+const message = fc
+  .record({ header, body, isTyped: fc.boolean() })
+  .map(({ header: fields, body: content, isTyped }) => {
+    const type = typeof content === "string" ? "text/plain; charset=utf-8" : "application/octet-stream";
+    const typed = isTyped ? { "content-type": type } : {};
+    return new Message({ header: { ...fields, ...typed, destination: "/queue/q" }, body: content });
+  });
+
+const through091 = (sent: Message): Message => {
+  const { content, properties } = toContent(sent);
+  const deliveryMode = properties.persistent ? 2 : 1;
+  return fromContent(content, { ...properties, deliveryMode } as never, { exchange: "", routingKey: "q" });
+};
+
+const through10 = (sent: Message): Message => {
+  const { bytes } = toEncoded(sent);
+  return fromDecoded(rhea.message.decode(bytes), "elsewhere");
+};
+
+test("AMQP 0-9-1 brings back what was sent; text without a content type gets one", () => {
+  fc.assert(
+    fc.property(message, (sent) => {
+      const untyped = sent.isText && sent.header["content-type"] === undefined;
+      const expected = untyped ? { ...sent.header, "content-type": "text/unknown" } : { ...sent.header };
+      const came = through091(sent);
+      expect({ ...came.header }).toEqual(expected);
+      expect(came.body).toEqual(sent.body);
+    }),
+  );
+});
+
+test("AMQP 1.0 brings back what was sent", () => {
+  fc.assert(
+    fc.property(message, (sent) => {
+      const came = through10(sent);
+      expect({ ...came.header }).toEqual({ ...sent.header });
+      expect(came.body).toEqual(sent.body);
+    }),
+  );
+});
+
+describe.each([
+  { protocol: "AMQP 0-9-1", through: through091 },
+  { protocol: "AMQP 1.0", through: through10 },
+])("$protocol", ({ through }) => {
+  test("keeps until when a message is worth something", () => {
+    const header = { destination: "/queue/q", expires: String(Date.now() + 60_000) };
+    expect(through(new Message({ header, body: Buffer.from("x") })).header).toMatchObject(header);
+  });
+
+  test.each([
+    [{}, "x", "needs a destination"],
+    [{ destination: "/queue/q", "content-type": "text/plain" }, Buffer.from("x"), "binary body contradicts"],
+    [{ destination: "/queue/q", "content-type": "image/png" }, "x", "text body contradicts"],
+    [JSON.parse('{"destination":"/queue/q","__proto__":"x"}') as Record<string, string>, "x", "__proto__"],
+    [{ destination: "/queue/q", a: "\ud800" }, "x", "half of a surrogate pair"],
+  ])("refuses %j with %j", (fields, content, reason) => {
+    const sent = new Message({ body: content });
+    for (const [key, text] of Object.entries(fields)) {
+      Object.defineProperty(sent.header, key, {
+        value: text,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    }
+    expect(() => through(sent)).toThrow(
+      expect.objectContaining({
+        code: "MESSAGE_NOT_SENDABLE",
+        message: expect.stringContaining(reason) as string,
+      }) as Error,
+    );
+  });
+});
+
+test("values of other types have a text", () => {
+  const headers = {
+    number: 7,
+    flag: true,
+    nothing: null,
+    bytes: Buffer.from([0xff]),
+    text: Buffer.from("é"),
+    list: [1, Buffer.from("b"), { a: null }],
+    time: new Date(5),
+    big: 2n ** 63n,
+  };
+  const came = fromContent(Buffer.alloc(0), { headers } as never, {
+    exchange: "amq.topic",
+    routingKey: "a.b",
+  });
+  expect({ ...came.header }).toEqual({
+    destination: "/topic/a.b",
+    ...{ number: "7", flag: "true", nothing: "", bytes: "/w==", text: "é", list: '[1,"b",{"a":null}]' },
+    ...{ time: "5", big: String(2n ** 63n) },
+  });
+});
