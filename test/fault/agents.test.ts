@@ -1,47 +1,56 @@
 // Short runs of the campaigns that agents go through, on each broker that has a part in them.
 import { describe, expect, test } from "vitest";
+import type { TestBroker } from "../helpers/broker.js";
+import { onEachBroker, onRabbitMq, startBroker } from "../helpers/each-broker.js";
 import { requires } from "../helpers/requirements.js";
-import type { Campaign } from "./campaign.js";
+import { agents } from "./agents.js";
+import type { BrokerCampaignOptions, Campaign } from "./campaign.js";
 import { proxy } from "./proxy.js";
 import { receive } from "./receive.js";
 import { restart } from "./restart.js";
 
 const run = (
-  campaign: Campaign,
-  broker: "embedded" | "rabbitmq" | "activemq",
+  campaign: Campaign<BrokerCampaignOptions>,
+  broker: TestBroker,
   rounds: number,
   careless = false,
 ) => campaign.run({ seed: 7, rounds, durability: "full", broker, careless, progress: () => undefined });
 
 const nothing = { lost: 0, empty: 0, truncated: 0 };
+const timeout = 240_000;
 
-const cases = [
-  { name: "embedded", proxied: 150, restarts: 2 },
-  { name: "rabbitmq", proxied: 8, restarts: 1 },
-  { name: "activemq", proxied: 8, restarts: 1 },
-] as const;
-
-describe.each(cases)("agents and the broker $name", ({ name, proxied, restarts }) => {
-  const isThere = name === "embedded" || requires(name);
-
-  test.runIf(isThere)("lose nothing when connections are cut at any byte", { timeout: 240_000 }, async () => {
-    expect(await run(proxy, name, proxied)).toMatchObject(nothing);
+onEachBroker((broker, name) => {
+  const [cuts, restarts] = name === "embedded" ? [150, 2] : [8, 1];
+  itSurvivesCuts(broker, cuts);
+  test("agents lose nothing when it is killed, and go on by themselves", { timeout }, async () => {
+    expect(await run(restart, broker(), restarts)).toMatchObject({ ...nothing, accepted: restarts * 1000 });
   });
-
-  test.runIf(isThere)(
-    "lose nothing when it is killed, and go on by themselves",
-    { timeout: 240_000 },
-    async () => {
-      expect(await run(restart, name, restarts)).toMatchObject({ ...nothing, accepted: restarts * 1000 });
-    },
-  );
+  itSurvivesKills(broker);
 });
+
+onRabbitMq(["amqp10", "amqp091"], (broker) => {
+  itSurvivesCuts(broker, 4);
+  itSurvivesKills(broker);
+});
+
+function itSurvivesCuts(broker: () => TestBroker, rounds: number): void {
+  test("agents lose nothing when connections are cut at any byte", { timeout }, async () => {
+    expect(await run(proxy, broker(), rounds)).toMatchObject(nothing);
+  });
+}
+
+function itSurvivesKills(broker: () => TestBroker): void {
+  test("agents that are killed lose nothing, and repeat at most the window", { timeout }, async () => {
+    expect(await run(agents, broker(), 1)).toMatchObject({ ...nothing, accepted: 4000 });
+  });
+}
 
 test.runIf(requires("loop-mounts"))(
   "agents that receive into a disk that is full or read-only lose nothing, and go on when it is not",
-  { timeout: 240_000 },
+  { timeout },
   async () => {
-    expect(await run(receive, "embedded", 3)).toMatchObject(nothing);
+    await using broker = await startBroker("embedded");
+    expect(await run(receive, broker, 3)).toMatchObject(nothing);
   },
 );
 
@@ -51,6 +60,7 @@ describe("agents that are not reliable", { timeout: 120_000 }, () => {
     { campaign: proxy, rounds: 20 },
     { campaign: restart, rounds: 2 },
   ])("lose messages: $campaign.name", async ({ campaign, rounds }) => {
-    expect((await run(campaign, "embedded", rounds, true)).lost).toBeGreaterThan(0);
+    await using broker = await startBroker("embedded");
+    expect((await run(campaign, broker, rounds, true)).lost).toBeGreaterThan(0);
   });
 });

@@ -6,8 +6,14 @@ import { contentOf } from "./texts.js";
 /** Ids are accepted, texts are found; one that nobody accepted is none of its business, if only it is whole. */
 export class Book {
   readonly #ledger = new Ledger();
+  readonly #contentOf: (id: string) => string;
   #empty = 0;
   #truncated = 0;
+
+  /** @param content what belongs to an id, which it begins with, and a space */
+  constructor(content = contentOf) {
+    this.#contentOf = content;
+  }
 
   accept(ids: Iterable<string>): void {
     for (const id of ids) this.#ledger.accept(id, "");
@@ -18,7 +24,7 @@ export class Book {
     for (const text of texts) {
       const id = text.slice(0, text.indexOf(" "));
       if (text === "") this.#empty++;
-      else if (text !== contentOf(id)) this.#truncated++;
+      else if (text !== this.#contentOf(id)) this.#truncated++;
       else this.take([id]);
     }
   }

@@ -23,21 +23,24 @@ export interface CampaignOptions {
   readonly rounds: number;
   /** How durable the queue is (default full); `none` shows what the campaign can find. */
   readonly durability: string;
-  /** For campaigns that have one (default embedded): embedded, rabbitmq or activemq. */
-  readonly broker?: TestBroker["name"];
   /** Let the subject acknowledge what it has not done yet, which shows what the campaign can find. */
   readonly careless?: boolean;
   /** Told before each round. */
   readonly progress: (round: number) => void;
 }
 
-export interface Campaign {
+export interface BrokerCampaignOptions extends CampaignOptions {
+  /** The campaign may kill it and start it again, and leaves it running. */
+  readonly broker: TestBroker;
+}
+
+export interface Campaign<Options = CampaignOptions> {
   readonly name: string;
   /** One line for the list. */
   readonly summary: string;
   /** The rounds of a run that does not say. */
   readonly rounds: number;
-  run(options: CampaignOptions): Promise<Counts>;
+  run(options: Options): Promise<Counts>;
 }
 
 /** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */

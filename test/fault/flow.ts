@@ -15,44 +15,55 @@ export interface FlowOptions {
   readonly place?: string;
   /** Without `--reliable`, which shows what a campaign can find. */
   readonly careless?: boolean;
+  /** The body for an id, which it begins with, and a space (default: of many sizes). */
+  readonly contentOf?: (id: string) => string;
+  /** Seconds after which what a killed sender had locked is free for the next (default: as the queue has it). */
+  readonly maxlock?: number;
+}
+
+/** An agent that runs, with how it ended if it has. */
+interface Member {
+  running: Running;
+  end: Promise<string>;
 }
 
 let flows = 0;
 
 export class Flow implements AsyncDisposable {
-  readonly book = new Book();
+  readonly book: Book;
+  readonly #contentOf: (id: string) => string;
   readonly #directory = temporaryDirectory("flow", inMemory);
   readonly #destination = `/queue/flow-${++flows}`;
   readonly #incoming = new DqsQueue({ path: join(this.#directory, "in") });
   readonly #outgoing: DqsQueue;
-  readonly #agents: readonly Running[];
-  readonly #ends: readonly Promise<string>[];
+  readonly #agent: TestBroker["agent"];
+  readonly #commands: Readonly<Record<"sender" | "receiver", readonly string[]>>;
+  readonly #agents: Record<"sender" | "receiver", Member>;
   #sent = 0;
   #taken = new Set<string>();
   #told = "";
 
-  constructor({ uri, auth }: TestBroker, { place = this.#directory, careless = false }: FlowOptions = {}) {
+  constructor(
+    { uri, auth, agent }: TestBroker,
+    { place = this.#directory, careless = false, contentOf: content = contentOf, maxlock }: FlowOptions = {},
+  ) {
+    this.#agent = agent;
+    this.#contentOf = content;
+    this.book = new Book(content);
     this.#outgoing = new DqsQueue({ path: join(place, "out") });
     const common = ["--window", `${WINDOW}`, ...(careless ? [] : ["--reliable"])];
-    const sender = start("stompclt", [
-      ...["--incoming-queue", `path=${this.#incoming.path}`, "--remove", "--loop", ...common],
+    const locks = maxlock === undefined ? "" : ` maxlock=${maxlock}`;
+    const sender = [
+      ...["--incoming-queue", `path=${this.#incoming.path}${locks}`, "--remove", "--loop", ...common],
       ...["--outgoing-broker-uri", uri, "--outgoing-broker-auth", auth],
-    ]);
-    const receiver = start("stompclt", [
+    ];
+    const receiver = [
       ...["--incoming-broker-uri", uri, "--incoming-broker-auth", auth, "--prefetch", `${WINDOW}`, ...common],
-      ...[
-        "--subscribe",
-        `destination=${this.#destination}`,
-        "--outgoing-queue",
-        `path=${this.#outgoing.path}`,
-      ],
-    ]);
-    this.#agents = [sender, receiver];
-    for (const { child } of this.#agents) child.stderr?.on("data", (text) => (this.#told += String(text)));
-    this.#ends = this.#agents.map(async ({ done }) => {
-      const { status, signal, stderr } = await done;
-      return `status ${signal ?? status}: ${stderr}`;
-    });
+      ...["--subscribe", `destination=${this.#destination}`],
+      ...["--outgoing-queue", `path=${this.#outgoing.path}`],
+    ];
+    this.#commands = { sender, receiver };
+    this.#agents = { sender: this.#start(sender), receiver: this.#start(receiver) };
   }
 
   /** What the agents have said so far. */
@@ -76,7 +87,7 @@ export class Flow implements AsyncDisposable {
       const id = `${this.#sent}-${this.#sent % 97}`;
       this.book.accept([id]);
       const header = { destination: this.#destination, persistent: "true" };
-      this.#incoming.addMessage(new Message({ header, body: contentOf(id) }));
+      this.#incoming.addMessage(new Message({ header, body: this.#contentOf(id) }));
       this.#sent++;
     }
   }
@@ -84,7 +95,7 @@ export class Flow implements AsyncDisposable {
   /** Take what lies at the end. */
   take(): void {
     for (const name of this.#outgoing) {
-      if (!this.#outgoing.lock(name)) continue;
+      if (!this.#lock(name)) continue;
       const body = String(this.#outgoing.getMessage(name).body);
       this.#outgoing.remove(name);
       this.book.find([body]);
@@ -92,11 +103,19 @@ export class Flow implements AsyncDisposable {
     }
   }
 
+  /** SIGKILL an agent, and start it again. */
+  async kill(name: "sender" | "receiver"): Promise<void> {
+    const { running } = this.#agents[name];
+    running.child.kill("SIGKILL");
+    await running.done;
+    this.#agents[name] = this.#start(this.#commands[name]);
+  }
+
   /** @throws at once if an agent has ended, or after so long, seconds */
   async until(condition: () => boolean, seconds = 120): Promise<void> {
     const deadline = performance.now() + seconds * 1000;
     while (!condition()) {
-      const early = await Promise.race([...this.#ends, sleep(20)]);
+      const early = await Promise.race([...this.#members.map(({ end }) => end), sleep(20)]);
       if (early !== undefined) throw new Error(`An agent ended: ${early}`);
       if (performance.now() > deadline) {
         throw new Error(`Not after ${seconds} s: ${condition.toString()}; the agents said:\n${this.#told}`);
@@ -110,16 +129,37 @@ export class Flow implements AsyncDisposable {
       this.take();
       return this.#taken.size === this.#sent && this.#incoming.count() === 0;
     });
-    for (const { child } of this.#agents) child.kill("SIGTERM");
-    for (const end of this.#ends) {
+    for (const { running } of this.#members) running.child.kill("SIGTERM");
+    for (const { end } of this.#members) {
       const how = await end;
       if (!how.startsWith("status 0:")) throw new Error(`An agent ended badly: ${how}`);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { child } of this.#agents) child.kill("SIGKILL");
-    await Promise.all(this.#ends);
+    for (const { running } of this.#members) running.child.kill("SIGKILL");
+    await Promise.all(this.#members.map(({ end }) => end));
     removeDirectory(this.#directory);
+  }
+
+  #lock(name: string): boolean {
+    try {
+      return this.#outgoing.lock(name);
+    } catch (error) {
+      // The receiver is just trying, and has taken what was left of the disk.
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+      return false;
+    }
+  }
+
+  get #members(): Member[] {
+    return [this.#agents.sender, this.#agents.receiver];
+  }
+
+  #start(command: readonly string[]): Member {
+    const running = start(this.#agent, command);
+    running.child.stderr?.on("data", (text) => (this.#told += String(text)));
+    const end = running.done.then(({ status, signal, stderr }) => `status ${signal ?? status}: ${stderr}`);
+    return { running, end };
   }
 }

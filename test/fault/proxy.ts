@@ -1,14 +1,16 @@
 // Connections are cut: reliable transfers through them go on, lose nothing, and repeat at most the window.
 import { join } from "node:path";
+import { amqp } from "@spoolwire/amqpclt";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
-import { StompSink, StompSource } from "@spoolwire/stompclt";
+import { stomp } from "@spoolwire/stompclt";
 import {
   defaultBackOff,
   QueueSink,
   QueueSource,
   Transfer,
   type BrokerSourceOptions,
+  type Protocol,
   type Sink,
   type Source,
   type TransferOptions,
@@ -21,10 +23,9 @@ import {
   user,
   type TestBroker,
 } from "../helpers/broker.js";
-import { startBroker } from "../helpers/each-broker.js";
 import { startFaultProxy, type Fault } from "../helpers/fault-proxy.js";
 import { Book } from "./book.js";
-import { noCounts, seeded, type Campaign, type Counts } from "./campaign.js";
+import { noCounts, seeded, type BrokerCampaignOptions, type Campaign, type Counts } from "./campaign.js";
 import { contentOf } from "./texts.js";
 
 /** The transfers that are cut, and where their bytes are counted. */
@@ -42,15 +43,14 @@ const kinds = ["end", "reset"] as const satisfies readonly Fault["kind"][];
 /** A transfer that takes so long is stuck, milliseconds. */
 const PATIENCE_MS = 60_000;
 
-export const proxy: Campaign = {
+export const proxy: Campaign<BrokerCampaignOptions> = {
   name: "proxy",
   summary:
     "connections are cut: in 5 messages (embedded broker; 4000 rounds are each byte), or in 500 (others)",
   rounds: 200,
-  run: async ({ seed, rounds, broker: name = "embedded", careless = false, progress }) => {
+  run: async ({ seed, rounds, broker, careless = false, progress }) => {
     const random = seeded(seed);
-    const isSmall = name === "embedded";
-    await using broker = await startBroker(name);
+    const isSmall = broker.name === "embedded";
     await using between = await startFaultProxy(broker.port);
     const road = new Road(broker, between.port, isSmall ? 5 : 500, careless);
     try {
@@ -81,6 +81,7 @@ export const proxy: Campaign = {
 /** From a queue through a broker into another queue, one of the two hops through the proxy. */
 class Road {
   readonly #broker: TestBroker;
+  readonly #protocol: Protocol;
   readonly #proxyPort: number;
   readonly #messages: number;
   readonly #window: number;
@@ -93,6 +94,8 @@ class Road {
 
   constructor(broker: TestBroker, proxyPort: number, messages: number, careless: boolean) {
     this.#broker = broker;
+    const scheme = broker.uri.slice(0, broker.uri.indexOf(":"));
+    this.#protocol = [stomp, ...amqp].find(({ schemes }) => schemes.includes(scheme))!;
     this.#proxyPort = proxyPort;
     this.#messages = messages;
     this.#window = Math.min(messages, 50);
@@ -107,7 +110,7 @@ class Road {
     for (const id of ids) this.#start.addMessage(new Message({ header, body: contentOf(id) }));
     const port = (hop: Hop) => (hop === disturbed ? this.#proxyPort : this.#broker.port);
     const source = new QueueSource(this.#start, log, { remove: true });
-    await this.#transfer(source, new StompSink(this.#options(port("send"))));
+    await this.#transfer(source, this.#protocol.openSink(this.#options(port("send"))));
     // What comes twice takes the place of others, which then come later.
     await this.#receive(port("receive"), {
       count: this.#messages,
@@ -136,7 +139,11 @@ class Road {
   }
 
   async #receive(port: number, until: TransferOptions): Promise<void> {
-    await this.#transfer(new StompSource(this.#options(port)), new QueueSink(this.#end, log), until);
+    await this.#transfer(
+      this.#protocol.openSource(this.#options(port)),
+      new QueueSink(this.#end, log),
+      until,
+    );
   }
 
   async #transfer(source: Source, sink: Sink, until: TransferOptions = {}): Promise<void> {
@@ -147,7 +154,7 @@ class Road {
 
   #options(port: number): BrokerSourceOptions {
     return {
-      uri: `stomp://127.0.0.1:${port}`,
+      uri: this.#broker.uri.replace(`:${this.#broker.port}`, `:${port}`),
       credential: { scheme: "plain", name: user, pass: password },
       x509: undefined,
       connect: {},

@@ -1,7 +1,6 @@
 // Receiving into a disk that fills up or becomes read-only: the broker keeps the rest, and all of it comes later.
 import { setTimeout as sleep } from "node:timers/promises";
-import { startBroker } from "../helpers/each-broker.js";
-import { noCounts, seeded, type Campaign } from "./campaign.js";
+import { noCounts, seeded, type BrokerCampaignOptions, type Campaign } from "./campaign.js";
 import { Disk } from "./disk.js";
 import { Flow } from "./flow.js";
 
@@ -20,15 +19,14 @@ const wants: readonly Want[] = [
   { code: "EROFS", make: () => new Disk("ext4", { size: 64 << 20 }) },
 ];
 
-export const receive: Campaign = {
+export const receive: Campaign<BrokerCampaignOptions> = {
   name: "receive",
   summary:
     "an agent receives into a disk that is full, without inodes, or read-only, and then not (root only)",
   rounds: 30,
-  run: async ({ seed, rounds, broker: name = "embedded", careless = false, progress }) => {
+  run: async ({ seed, rounds, broker, careless = false, progress }) => {
     const random = seeded(seed);
     const counts = noCounts();
-    await using broker = await startBroker(name);
     for (let round = 0; round < rounds; round++) {
       progress(round);
       const { code, make } = wants[round % wants.length]!;

@@ -1,19 +1,17 @@
 // A broker that is stopped or killed under load, again and again: agents come back by themselves, with everything.
 import { setTimeout as sleep } from "node:timers/promises";
-import { startBroker } from "../helpers/each-broker.js";
-import { noCounts, seeded, type Campaign } from "./campaign.js";
+import { noCounts, seeded, type BrokerCampaignOptions, type Campaign } from "./campaign.js";
 import { Flow } from "./flow.js";
 
 /** Messages a round. */
 const MESSAGES = 1000;
 
-export const restart: Campaign = {
+export const restart: Campaign<BrokerCampaignOptions> = {
   name: "restart",
   summary: "a broker is killed or stopped under load, and started again",
   rounds: 20,
-  run: async ({ seed, rounds, broker: name = "embedded", careless = false, progress }) => {
+  run: async ({ seed, rounds, broker, careless = false, progress }) => {
     const random = seeded(seed);
-    await using broker = await startBroker(name);
     await using flow = new Flow(broker, { careless });
     for (let round = 0; round < rounds; round++) {
       progress(round);

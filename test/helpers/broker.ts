@@ -15,9 +15,11 @@ export const password = "wire-pass";
 /** A broker that belongs to one test file: `await using broker = await startRabbitMq()`. */
 export interface TestBroker {
   readonly name: "rabbitmq" | "activemq" | "embedded";
-  /** The STOMP address, `stomp://127.0.0.1:PORT`. */
+  /** The program that moves messages from and to `uri`. */
+  readonly agent: "stompclt" | "amqpclt";
+  /** The STOMP address, `stomp://127.0.0.1:PORT`; for amqpclt that of AMQP. */
   readonly uri: string;
-  /** The STOMP port. */
+  /** The port of `uri`. */
   readonly port: number;
   readonly user: string;
   readonly password: string;
@@ -64,6 +66,7 @@ export async function privateBroker(parts: BrokerParts): Promise<TestBroker> {
   }
   return {
     name,
+    agent: "stompclt",
     uri: `stomp://127.0.0.1:${port}`,
     port,
     user,

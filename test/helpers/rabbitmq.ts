@@ -84,6 +84,12 @@ export async function startRabbitMq(certificates?: Certificates): Promise<Rabbit
   return { ...broker, amqpPort, tlsPort, ctl };
 }
 
+/** The same instance, spoken to with AMQP. */
+export function overAmqp(broker: RabbitMq, scheme: "amqp10" | "amqp091"): RabbitMq {
+  const { amqpPort: port } = broker;
+  return { ...broker, agent: "amqpclt", port, uri: `${scheme}://127.0.0.1:${port}` };
+}
+
 /** Write the configuration. Returns the environment of everything that belongs to the instance. */
 function configure(
   directory: string,
