@@ -106,11 +106,14 @@ class Receiver10 {
   readonly opened: Promise<void>;
   readonly #connection: Connection10;
   readonly #receiver: Receiver;
+  readonly #prefetch: number;
   readonly #arrive: (delivery: Delivery) => void;
   readonly #waiting = new Set<Delivery10>();
   #isDraining = false;
-  /** Credit to be given back. */
-  #owed = 0;
+  /** How many more the broker may send. Below 0: it has sent more, as RabbitMQ may when credit crosses messages. */
+  #credit = 0;
+  /** Credit to be given. */
+  #owed: number;
 
   constructor(
     connection: Connection10,
@@ -120,6 +123,8 @@ class Receiver10 {
   ) {
     this.subscription = subscription;
     this.#connection = connection;
+    this.#prefetch = prefetch;
+    this.#owed = prefetch;
     this.#arrive = arrive;
     const session = connection.session();
     const receiver = session.open_receiver(subscription.options);
@@ -135,7 +140,7 @@ class Receiver10 {
       receiver.once("receiver_open", () => {
         // A link that is refused is opened without a source, and then closed with the reason.
         if (!receiver.source?.address && !receiver.source?.dynamic) return;
-        receiver.add_credit(prefetch);
+        this.#giveCredit();
         resolve();
       });
       receiver.on("receiver_close", () => ended(`${address}: ${describe(receiver.error, "closed")}`));
@@ -150,28 +155,38 @@ class Receiver10 {
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
     const drained = new Promise((resolve) => this.#receiver.once("receiver_drained", resolve));
+    Object.assign(this.#receiver, { credit: Math.max(0, this.#credit) });
     this.#receiver.drain_credit();
     await endsWithin(drained, timeoutMs);
     for (const delivery of this.#waiting) delivery.release();
   }
 
-  /** The broker may send another instead. What is given back in one go is told at once. */
+  /** The broker may send another instead. What is accepted in one go is told at once. */
   accepted(delivery: Delivery10): void {
     this.#waiting.delete(delivery);
-    if (this.#isDraining) return;
-    if (this.#owed++ > 0) return;
-    setImmediate(() => {
-      if (!this.#connection.isOver) this.#receiver.add_credit(this.#owed);
-      this.#owed = 0;
-    });
+    if (this.#owed++ === 0) setImmediate(() => this.#giveCredit());
+  }
+
+  /** Not each for itself: the less often credit crosses messages, the less RabbitMQ sends too many. */
+  #giveCredit(): void {
+    if (this.#connection.isOver || this.#isDraining || this.#credit > this.#prefetch / 2) return;
+    this.#credit += this.#owed;
+    this.#owed = 0;
+    if (this.#credit <= 0) return;
+    // The library's own count is not ours: see #came.
+    Object.assign(this.#receiver, { credit: 0 });
+    this.#receiver.add_credit(this.#credit);
   }
 
   #came({ message, delivery }: EventContext): void {
+    // The library writes to standard error about what comes without credit.
+    if (--this.#credit <= 0) Object.assign(this.#receiver, { credit: 1 });
     if (this.#connection.isOver || !delivery) return;
     const { address } = this.subscription;
     const arrived = new Delivery10(message as unknown as Decoded, delivery, address, this, this.#connection);
     this.#waiting.add(arrived);
     if (!this.#isDraining) this.#arrive(arrived);
+    if (this.#owed > 0) this.#giveCredit();
   }
 }
 
