@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { TestBroker } from "../helpers/broker.js";
 import { onEachBroker, onRabbitMq, startBroker } from "../helpers/each-broker.js";
 import { requires } from "../helpers/requirements.js";
-import { agents } from "./agents.js";
+import { agents, members } from "./agents.js";
 import type { BrokerCampaignOptions, Campaign } from "./campaign.js";
 import { proxy } from "./proxy.js";
 import { receive } from "./receive.js";
@@ -25,12 +25,13 @@ onEachBroker((broker, name) => {
   test("agents lose nothing when it is killed, and go on by themselves", { timeout }, async () => {
     expect(await run(restart, broker(), restarts)).toMatchObject({ ...nothing, accepted: restarts * 1000 });
   });
-  itSurvivesKills(broker);
+  if (name === "embedded") itSurvives(members, broker, 1);
+  else itSurvives(agents, broker, 5);
 });
 
 onRabbitMq(["amqp10", "amqp091"], (broker) => {
   itSurvivesCuts(broker, 4);
-  itSurvivesKills(broker);
+  itSurvives(members, broker, 1);
 });
 
 function itSurvivesCuts(broker: () => TestBroker, rounds: number): void {
@@ -39,10 +40,18 @@ function itSurvivesCuts(broker: () => TestBroker, rounds: number): void {
   });
 }
 
-function itSurvivesKills(broker: () => TestBroker): void {
-  test("agents that are killed lose nothing, and repeat at most the window", { timeout }, async () => {
-    expect(await run(agents, broker(), 1)).toMatchObject({ ...nothing, accepted: 4000 });
-  });
+function itSurvives(
+  campaign: Campaign<BrokerCampaignOptions>,
+  broker: () => TestBroker,
+  rounds: number,
+): void {
+  test(
+    `nothing is lost, and at most the window repeated, when ${campaign.summary}`,
+    { timeout },
+    async () => {
+      expect(await run(campaign, broker(), rounds)).toMatchObject({ ...nothing, accepted: rounds * 4000 });
+    },
+  );
 }
 
 test.runIf(requires("loop-mounts"))(

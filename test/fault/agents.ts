@@ -1,4 +1,4 @@
-// Agents that are killed, and a broker that is stopped and started again, under load: all arrives all the same.
+// Agents that are killed under load, and a broker that is stopped and started again: all arrives all the same.
 import { realLines } from "../helpers/real-lines.js";
 import { noCounts, seeded, shuffled, type BrokerCampaignOptions, type Campaign } from "./campaign.js";
 import { Flow, WINDOW } from "./flow.js";
@@ -6,16 +6,18 @@ import { Flow, WINDOW } from "./flow.js";
 /** Messages a round. */
 const MESSAGES = 4000;
 
-export const agents: Campaign<BrokerCampaignOptions> = {
-  name: "agents",
-  summary: `each agent is killed and the broker is stopped once in ${MESSAGES} real lines under way`,
+/** Agents are killed, and with `andBroker` the broker is stopped and started again too. */
+const striking = (name: string, summary: string, andBroker: boolean): Campaign<BrokerCampaignOptions> => ({
+  name,
+  summary,
   rounds: 5,
   run: async ({ seed, rounds, broker, careless = false, progress }) => {
     const random = seeded(seed);
     const lines = realLines(MESSAGES);
     const contentOf = (id: string) => `${id} ${lines[Number(id.split("-", 1)[0]) % MESSAGES]}`;
     await using flow = new Flow(broker, { careless, contentOf, maxlock: 1 });
-    const strikes = [() => flow.kill("sender"), () => flow.kill("receiver"), () => broker.restart()];
+    const strikes = [() => flow.kill("sender"), () => flow.kill("receiver")];
+    if (andBroker) strikes.push(() => broker.restart());
     for (let round = 0; round < rounds; round++) {
       progress(round);
       flow.send(MESSAGES);
@@ -32,10 +34,18 @@ export const agents: Campaign<BrokerCampaignOptions> = {
     const counts = noCounts();
     flow.book.addTo(counts);
     // What a killed agent had in hand, and for the broker what either had.
-    const bound = rounds * 4 * WINDOW;
+    const bound = rounds * (andBroker ? 4 : 2) * WINDOW;
     if (counts.duplicates > bound) {
       throw new Error(`Expected at most ${bound} duplicates, got ${counts.duplicates}`);
     }
     return counts;
   },
-};
+});
+
+export const agents = striking("agents", `each agent is killed once in ${MESSAGES} real lines`, false);
+
+export const members = striking(
+  "members",
+  `each agent is killed, and the broker started again, once in ${MESSAGES} real lines`,
+  true,
+);

@@ -2,7 +2,7 @@
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
 import type { TestBroker } from "../helpers/broker.js";
 import { protocols, startBroker, type TestProtocol } from "../helpers/each-broker.js";
-import { agents } from "./agents.js";
+import { agents, members } from "./agents.js";
 import type { BrokerCampaignOptions, Campaign } from "./campaign.js";
 import { proxy } from "./proxy.js";
 import { receive } from "./receive.js";
@@ -14,7 +14,7 @@ import { calls, kill } from "./strikes.js";
 import { supervisor } from "./supervisor.js";
 
 const alone: readonly Campaign[] = [powercut, calls, kill, full, soak, supervisor];
-const withBroker: readonly Campaign<BrokerCampaignOptions>[] = [proxy, restart, agents, receive];
+const withBroker: readonly Campaign<BrokerCampaignOptions>[] = [proxy, restart, agents, members, receive];
 
 /** With a broker of its own. */
 const owning = (
