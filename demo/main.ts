@@ -6,7 +6,14 @@ import { once } from "node:events";
 import { closeSync, createReadStream, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { SimpleQueue } from "@spoolwire/dirq";
-import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
+import {
+  ConfigError,
+  excludes,
+  ExitStatus,
+  requires,
+  runProgram,
+  type OptionEntry,
+} from "@spoolwire/program";
 import { startActiveMq } from "../test/helpers/activemq.js";
 import { endWithUs, freePort, startChild } from "../test/helpers/broker.js";
 import { root } from "../test/helpers/embedded.js";
@@ -14,6 +21,7 @@ import { startRabbitMq } from "../test/helpers/rabbitmq.js";
 import { canInstall, command as installCommand, install, missing } from "../test/helpers/requirements.js";
 import { takeInput } from "./input.js";
 import { drawFlow, type Hop } from "./picture.js";
+import { showSupervised } from "./supervised.js";
 
 const options = [
   {
@@ -34,6 +42,19 @@ const options = [
     type: "string",
     value: "DIR",
     help: "a new directory to work in (default: build/demo-flow)",
+  },
+  {
+    name: "supervised",
+    type: "boolean",
+    help: "run it under one simplevisor with the embedded broker, and kill its members at random",
+  },
+  {
+    name: "seconds",
+    type: "number",
+    value: "SECONDS",
+    default: 20,
+    min: 1,
+    help: "--supervised: kill for so long",
   },
 ] as const satisfies readonly OptionEntry[];
 
@@ -65,13 +86,15 @@ process.exitCode = await runProgram(
     version: "0.1.0",
     summary: "Send the lines of a real file through two spools and a broker, and compare what comes out.",
     options,
+    relations: [excludes("supervised", "broker"), requires("seconds", "supervised")],
   },
   process.argv.slice(2),
-  async ({ options: { input, directory, broker: name } }) => {
+  async ({ options: { input, directory, broker: name, supervised, seconds }, signal }) => {
     if (directory === undefined) rmSync(work, { recursive: true, force: true });
     else work = resolve(directory);
     mkdirSync(work, { recursive: directory === undefined });
     const title = await takeInput(input, root, join(work, "input"));
+    if (supervised) return await showSupervised({ work, title, seconds, signal });
     const broker = await startBroker(name);
     try {
       return await show(title, broker);

@@ -97,6 +97,23 @@ describe("npm run demo", () => {
     },
   );
 
+  test("--supervised: gives back the input, whoever is killed", { timeout: 400_000 }, async () => {
+    const file = join(directory, "lines");
+    writeFileSync(file, Buffer.concat([lines(999, (index) => `line ${index}\n`), Buffer.from([0xff, 0])]));
+    const work = join(temporaryDirectory("demo", inMemory), "flow");
+    try {
+      const args = ["--supervised", "--seconds", "3", "--input", file, "--directory", work];
+      const { status, stdout, stderr } = await demo(args);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toMatch(/\n +[\d.]+ s {2}kill -9 broker \(pid \d+\)\n/);
+      expect(stdout).toMatch(/\n├─ broker {2}starting .*\n(.*\n)+.* broker is running again \(pid \d+\)/);
+      expect(stdout).toMatch(/\n├─ broker {2}running .*, 1 restart\n/);
+      expect(stdout).toMatch(/\nThe output then equals the input, byte for byte: 1,000 lines, sha256 \w+\n$/);
+    } finally {
+      removeDirectory(dirname(work));
+    }
+  });
+
   test("says what is wrong with its options", async () => {
     expect(await demo(["--broker", "kafka"])).toMatchObject({
       status: 64,

@@ -10,6 +10,7 @@ export {
   type Surroundings,
 } from "./child.js";
 export { giveOrder, type Answer, type Order } from "./control.js";
+export { drawTree } from "./draw.js";
 export { logEvents, type Event, type Report } from "./event.js";
 export { Scaler } from "./scale.js";
 export { Service, type Hands, type Outcome, type RestartPolicy, type ServicePolicy } from "./service.js";
