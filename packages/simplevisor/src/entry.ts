@@ -248,6 +248,9 @@ class EntryReader {
       scaleInterval: values["scale-interval"],
       digest: JSON.stringify(values),
     };
+    if (spec.health?.kind === "notify" || (spec.ready?.kind === "notify" && spec.form.kind !== "run")) {
+      this.refuse("Expected notify in no other place than ready, beside run", block.at);
+    }
     if (values.name === undefined) this.refuse("Expected a service to have a name", block.at);
     return this.problems.length > before ? undefined : spec;
   }

@@ -20,6 +20,8 @@ export interface OwnerOptions {
   readonly output: ServiceOutput;
   /** What is left on the disk for a successor. */
   readonly record: { write(process: ProcessId): void; remove(): void };
+  /** What must be done before each start. */
+  readonly prepare?: (() => Promise<void>) | undefined;
   /** Lets starts take turns with all else that happens. */
   readonly turn: (work: () => void) => void;
 }
@@ -38,11 +40,14 @@ export class Owner implements Hands {
   }
 
   start(): void {
+    const { turn, prepare } = this.#options;
     this.#isCancelled = false;
-    this.#options.turn(() => {
+    const begin = () => {
       if (this.#isCancelled) this.#events.ended({ isOk: true, words: "stopped before it was started" });
       else this.#spawn();
-    });
+    };
+    const fail = (error: Error) => this.#events.ended({ isOk: false, words: error.message });
+    turn(() => (prepare ? void prepare().then(begin, fail) : begin()));
   }
 
   stop(): void {

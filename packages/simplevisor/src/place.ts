@@ -28,8 +28,9 @@ export function placeOf(configuration: string, directory: string | undefined): s
 }
 
 /** The socket of a place. @throws ConfigError if its path is too long for a socket */
-export function socketOf(place: string): string {
-  const path = join(place, "control");
+export const socketOf = (place: string): string => short(join(place, "control"));
+
+function short(path: string): string {
   if (Buffer.byteLength(path) > LONGEST_SOCKET) {
     throw new ConfigError(`Expected rundir to be shorter: ${path} is longer than ${LONGEST_SOCKET} bytes`);
   }
@@ -59,7 +60,7 @@ export class Place {
    * system's own error
    */
   static take(path: string): Place {
-    for (const directory of ["", "output", "processes"])
+    for (const directory of ["", "output", "processes", "notify"])
       mkdirSync(join(path, directory), { recursive: true, mode: 0o700 });
     const { uid } = lstatSync(path);
     if (uid !== process.getuid?.()) {
@@ -87,6 +88,11 @@ export class Place {
 
   outputOf(service: string): string {
     return join(this.path, "output", idOf(service));
+  }
+
+  /** The socket at which a service says that it is ready. @throws ConfigError if its path is too long for a socket */
+  notifyOf(service: string): string {
+    return short(join(this.path, "notify", idOf(service)));
   }
 
   /** What a successor must know of a service's process. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { ConfigError } from "@spoolwire/program";
 import { inspectQueue } from "@spoolwire/dirq";
+import { missingHelper } from "./notified.js";
 import { splitWords } from "./words.js";
 
 /** Depth in elements, age of the oldest in seconds; a queue that is not there is empty. */
@@ -19,13 +20,16 @@ export type Probe =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "log"; readonly pattern: RegExp }
+  | { readonly kind: "notify" }
   | { readonly kind: "queue"; readonly condition: QueueCondition };
 
 /**
- * Read `tcp:[HOST:]PORT`, `file:PATH`, `command:WORDS…`, `log:REGEX` or `queue:PATH depth<N` (or `age`, or `>`).
+ * Read `tcp:[HOST:]PORT`, `file:PATH`, `command:WORDS…`, `log:REGEX`, `queue:PATH depth<N` (or `age`, or `>`), or
+ * `notify`.
  * @throws ConfigError
  */
 export function parseProbe(text: string, what: string): Probe {
+  if (text.trim() === "notify") return notifyProbe(what);
   const [, kind = "", rest = ""] = /^(\w+):\s*(.+)$/s.exec(text.trim()) ?? [];
   switch (kind) {
     case "command":
@@ -44,6 +48,14 @@ export function parseProbe(text: string, what: string): Probe {
   }
   throw new ConfigError(
     `Expected ${what} to be command:…, tcp:[HOST:]PORT, file:PATH, log:REGEX or queue:PATH depth<N, got "${text}"`,
+  );
+}
+
+function notifyProbe(what: string): Probe {
+  const missing = missingHelper();
+  if (missing === undefined) return { kind: "notify" };
+  throw new ConfigError(
+    `Expected ${missing} on the PATH for ${what} = notify; without it: tcp:, file:, log:, command: or queue:`,
   );
 }
 
@@ -88,6 +100,8 @@ export interface ProbeContext {
   /** Seconds that one look may take. */
   readonly timeout: number;
   run(words: readonly string[]): Promise<number>;
+  /** It has said by sd_notify that it is ready. */
+  isNotified(): boolean;
   /** What the service has written since its start. */
   lines(): Iterable<string>;
 }
@@ -103,6 +117,8 @@ export async function holds(probe: Probe, context: ProbeContext): Promise<boolea
       case "log":
         for (const line of context.lines()) if (probe.pattern.test(line)) return true;
         return false;
+      case "notify":
+        return context.isNotified();
       case "tcp":
         return await canConnect(probe.host, probe.port, context.timeout * 1000);
       case "queue": {

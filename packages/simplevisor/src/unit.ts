@@ -4,6 +4,7 @@ import { Commanded } from "./commanded.js";
 import type { ServiceSpec } from "./entry.js";
 import { Monitor, type Watched } from "./monitor.js";
 import type { ServiceOutput } from "./output.js";
+import { Notified } from "./notified.js";
 import { Owner } from "./owner.js";
 import type { Place } from "./place.js";
 import { runCommand, type Slots } from "./run.js";
@@ -32,6 +33,7 @@ export class Unit {
   readonly #workshop: Workshop;
   readonly #monitor: Monitor;
   readonly #hands: Owner | Commanded;
+  readonly #notified: Notified | undefined;
 
   constructor(spec: ServiceSpec, path: string, workshop: Workshop) {
     this.spec = spec;
@@ -41,6 +43,7 @@ export class Unit {
     if (form.kind === "run") {
       this.output = workshop.output(path);
     }
+    if (spec.ready?.kind === "notify") this.#notified = new Notified(workshop.place.notifyOf(path));
     let hands: Owner | Commanded | undefined;
     const policy = { ...spec, path };
     this.service = new Service(policy, workshop, (service): Hands => {
@@ -51,6 +54,7 @@ export class Unit {
     const context = {
       timeout: spec.timeout,
       run: (words: readonly string[]) => this.#run(words),
+      isNotified: () => this.#notified?.isReady ?? false,
       lines: () => this.output?.lines ?? [],
     };
     this.#monitor = new Monitor({ ...spec, context }, settling(this.service, settle));
@@ -62,6 +66,7 @@ export class Unit {
     const process = this.#workshop.place.recordOf(this.service.path).read();
     if (process && this.#hands.adopt(process)) {
       this.service.found(process.pid);
+      await this.#notified?.listen();
       this.#monitor.watch();
     }
   }
@@ -81,14 +86,18 @@ export class Unit {
   /** Let go of it, whether it runs or not. */
   close(): void {
     this.#monitor.close();
+    this.#notified?.close();
   }
 
   #owner(words: readonly string[], path: string, service: Service): Owner {
     const { place, turn, settle, report } = this.#workshop;
     const { env, cwd } = this.spec;
     const record = place.recordOf(path);
+    const notified = this.#notified;
+    const socket = notified && { NOTIFY_SOCKET: notified.path };
+    const prepare = notified && (() => notified.listen());
     return new Owner(
-      { words, env: { ...process.env, ...env }, cwd, output: this.output!, record, turn },
+      { words, env: { ...process.env, ...socket, ...env }, cwd, output: this.output!, record, prepare, turn },
       {
         began: (pid) => {
           service.began(pid);
@@ -96,6 +105,7 @@ export class Unit {
           settle();
         },
         ended: (outcome) => {
+          notified?.close();
           service.ended(outcome);
           settle();
         },

@@ -1,5 +1,5 @@
 // What is wrong in a configuration, each with file and line; and what the parts of it are read to.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main } from "@spoolwire/simplevisor";
 import { call } from "../../helpers/in-process.js";
 import { Site } from "./helpers.js";
@@ -119,6 +119,21 @@ test.each([
   const { status, stderr } = await check("one.conf", "check_configuration");
   expect(status).toBe(64);
   expect(stderr.split("\n")[0]).toBe(`simplevisor: ${message}`);
+});
+
+test.each([
+  ["health = notify", "Expected notify in no other place than ready, beside run"],
+  [
+    "ready = notify",
+    "Expected setpriv on the PATH for ready = notify; without it: tcp:, file:, log:, command: or queue:",
+  ],
+])("%s, where that cannot be", async (line, message) => {
+  if (line.startsWith("ready")) vi.stubEnv("PATH", site.directory);
+  site.write("one.conf", `<entry>\ntype = service\nname = a\nrun = x\n${line}\n</entry>\n`);
+  const { stderr } = await check("one.conf", "check_configuration");
+  vi.unstubAllEnvs();
+  expect(stderr).toMatch(/^simplevisor: one\.conf:[15]: /);
+  expect(stderr).toContain(message);
 });
 
 test("a dollar sign that is no variable means itself; what the original knows is taken", async () => {

@@ -2,6 +2,7 @@
 import { SimpleQueue } from "@spoolwire/dirq";
 import { Scaler } from "@spoolwire/simplevisor";
 import { expect, vi } from "vitest";
+import { program } from "../../helpers/embedded.js";
 import { patience, service, supervisor, test } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -25,20 +26,46 @@ test("between the two nothing changes, and what is in between begins the calm an
   expect(counts(scaler, [0, 0, 0, 0, 51, 100, 0, 0, 0, 0, 0])).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
 });
 
-test("more consumers for a queue that is deep, fewer when it is empty", async ({ site }) => {
+test("consumers come with a deep queue and go with a shallow one, and nothing is lost or done twice", async ({
+  site,
+}) => {
   const queue = new SimpleQueue({ path: site.at("spool") });
-  for (let n = 0; n < 10; n++) queue.add("x");
-  const run = `run = tail -f ${site.write("data", "")}`;
-  const scale = `scale = queue:${site.at("spool")} depth>4`;
+  const added: string[] = [];
+  const add = () => {
+    added.push(`element ${added.length}`);
+    queue.add(`${added.at(-1)}\n`);
+  };
+  for (let n = 0; n < 60; n++) add();
+  // Each element takes a while, so that there is something in hand when one of them is told to go.
+  const slowly = "sleep 0.05; cat";
+  const pop = `${program("dirq")} pop ${queue.path} --count 0 --wait 3600 --shell --exec '${slowly}' >>${site.at("done")}`;
+  const scale = ["instances = 1..3", `scale = queue:${queue.path} depth>20`, "scale-interval = 0.2"];
   site.configure(
-    supervisor("app", [service("worker", run, "instances = 1..3", scale, "scale-interval = 0.1")]),
+    supervisor("app", [
+      service("worker", "shell = true", `run = exec ${pop}`, "backoff = healthy=0", ...scale),
+    ]),
   );
-  await site.start();
-  const running = async () =>
-    (await site.report("app/worker")).children?.filter(({ phase }) => phase === "running").length;
-  await vi.waitUntil(async () => (await running()) === 3, patience);
-  for (const name of queue) if (queue.lock(name)) queue.remove(name);
-  await vi.waitUntil(async () => (await running()) === 1, patience);
-  expect(site.read("log")).toContain("app/worker: 2 -> 3 instances");
-  expect((await site.report("app/worker")).restarts).toBe(0);
+  const { child } = await site.start();
+  const counts = () =>
+    Array.from(
+      site.read("log").matchAll(/app\/worker: (\d) -> (\d) instances/g),
+      ([, from, to]) => `${from}${to}`,
+    );
+  await vi.waitUntil(() => counts().length === 2, patience);
+  // There is always a little to do: that keeps one of them busy, and no more.
+  const trickle = setInterval(add, 300);
+  await vi.waitUntil(() => counts().length === 4, patience);
+  clearInterval(trickle);
+  await vi.waitUntil(() => queue.count() === 0, patience);
+  expect(counts()).toEqual(["12", "23", "32", "21"]);
+  const { children, phase } = await site.report("app/worker");
+  expect([phase, ...children!.map((one) => `${one.phase} ${one.restarts}`)]).toEqual([
+    "running",
+    "running 0",
+    "stopped 0",
+    "stopped 0",
+  ]);
+  expect(child.exitCode).toBe(null);
+  const done = site.read("done").split("\n").filter(Boolean);
+  expect(done.sort()).toEqual(added.sort());
 });

@@ -147,7 +147,8 @@ export const test = base.extend<{ site: Site }>({
   },
 });
 
-function commandLine(pid: string): string {
+/** As /proc has it, with a NUL after each word; empty if there is none. */
+export function commandLine(pid: string | number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "latin1");
   } catch {
@@ -155,7 +156,7 @@ function commandLine(pid: string): string {
   }
 }
 
-export const isThere = (pid: number): boolean => commandLine(`${pid}`) !== "";
+export const isThere = (pid: number): boolean => commandLine(pid) !== "";
 
 export const service = (name: string, ...lines: string[]): string =>
   `<entry>\ntype = service\nname = ${name}\n${lines.join("\n")}\n</entry>\n`;
