@@ -1,188 +1,181 @@
 // A supervisor and its services under fire: both are killed at random, and what the services do is of the worst.
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { giveOrder, type Answer, type ChildReport } from "@spoolwire/simplevisor";
 import { endWithUs, inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
-import { program } from "../helpers/embedded.js";
-import { noCounts, seeded, type Campaign, type CampaignOptions, type Counts } from "./campaign.js";
+import { isRoot } from "../helpers/accounts.js";
+import { noCounts, seeded, shuffled, type Campaign, type CampaignOptions, type Counts } from "./campaign.js";
+import { Disk } from "./disk.js";
+import { floods, Site } from "./supervised.js";
 
-/** Workers that must run, one of each; `$MARK` is a file that their command line names. */
-const workers: Readonly<Record<string, string>> = {
-  plain: "exec tail -f $MARK",
-  "ignores-term": 'trap "" TERM; tail -f $MARK & wait $!; exit 1',
-  "closes-output": "exec tail -f $MARK >/dev/null 2>&1",
-  writes: "while :; do echo line; sleep 0.01; done & exec tail -f $MARK",
-};
-/** Those that are trouble, and need not run. */
-const trouble: Readonly<Record<string, string>> = {
-  "exits-at-once": "exit 1",
-  floods: "head -c 20000000 /dev/zero",
-  "floods-lines": "yes line | head -c 20000000",
-  "double-forks": "(exec tail -f /dev/null) & exit 0",
-};
+/** A supervisor that is busy has so much to write, bytes: its store and its log are on this disk. */
+const DISK = 4 << 20;
+/** LSB and sysexits: somebody else has it. */
+const TAKEN = 75;
 
-/** A tree must be well again so soon, milliseconds: patience for a busy machine. */
-const PATIENCE_MS = 60_000;
-/** A control command must be answered so soon, whatever happens, milliseconds. */
-const ANSWER_MS = 10_000;
+type Round = (site: Site, random: () => number) => Promise<void>;
+
+/** What may happen in a round. At its end all must be well, with one of each. */
+const kinds: Readonly<Record<string, Round>> = {
+  "services are killed": async (site, random) => {
+    for (let again = 0; again < 3; again++) {
+      await sleep(random() * 200);
+      killSome(site, random, 0.3);
+    }
+  },
+  "the supervisor is killed": killSupervisor,
+  "a pid has another process": async (site) => {
+    // It leads a group, as a service does.
+    const other = spawn("tail", ["-f", "/dev/null"], { stdio: "ignore", detached: true });
+    endWithUs(other);
+    try {
+      const record = site.recordOf("app/good/plain");
+      await site.kill();
+      const [pid = 0] = site.workers().get("plain") ?? [];
+      const text = readFileSync(record, "utf8");
+      kill(pid);
+      writeFileSync(record, text.replace(`:${pid},`, `:${other.pid},`));
+      await site.start();
+      await site.isWell();
+      await site.order({ command: "restart", path: "app/good/plain" });
+      if (other.exitCode !== null || other.signalCode !== null)
+        throw new Error("A process of others was ended");
+    } finally {
+      other.kill("SIGKILL");
+    }
+  },
+  "a second supervisor comes": async (site) => {
+    const second = site.launch();
+    const [status] = (await once(second, "exit")) as [number | null];
+    const said = readFileSync(site.at("log"), "utf8").includes(
+      `is that of pid ${site.pid}, which is running`,
+    );
+    if (status !== TAKEN || !said) throw new Error(`Expected it to refuse with ${TAKEN}, got ${status}`);
+  },
+  "the store is cut": async (site, random) => {
+    await site.kill();
+    const text = readFileSync(site.at("store"), "utf8");
+    writeFileSync(site.at("store"), text.slice(0, Math.floor(random() * text.length)));
+    const before = readFileSync(site.at("log"), "utf8").length;
+    await site.start();
+    const said = readFileSync(site.at("log"), "utf8").slice(before).includes("is not one: it is kept as");
+    const aside = readdirSync(site.at(".")).find((name) => name.startsWith("store.corrupt-"));
+    if (!said || aside === undefined)
+      throw new Error("Expected the store to be moved aside, and that to be said");
+    rmSync(site.at(aside));
+  },
+  "100 MB are written": async (site, random) => {
+    const names = Object.keys(floods);
+    const name = names[Math.floor(random() * names.length)]!;
+    await site.order({ command: "start", path: `app/bad/${name}` });
+    killSome(site, random, 0.5);
+    await site.isWell();
+    await site.until(async () => (await site.phase(name)) === "finished", `${name} to have written all`);
+  },
+  // Root only: elsewhere nothing is full.
+  "the disk is full": async (site, random) => {
+    const ballast = site.at("ballast");
+    if (isRoot) fill(ballast);
+    killSome(site, random, 0.5);
+    await site.isWell();
+    rmSync(ballast, { force: true });
+    // A cycle later all is on the disk that must be, and what was started meanwhile can be found again.
+    const freed = Date.now();
+    await site.until(() => Promise.resolve(site.storedMs() > freed), "the store to be written");
+    await killSupervisor(site, () => 1);
+  },
+};
 
 export const supervisor: Campaign = {
   name: "supervisor",
   summary:
-    "simplevisor and its services are killed at random; others flood, hang, and ignore what they are told",
-  rounds: 20,
+    "simplevisor and its services are killed, its disk is full, its store cut, and services are of the worst kind",
+  rounds: 28,
   run,
 };
 
-async function run({ seed, rounds, progress }: CampaignOptions): Promise<Counts> {
+async function run({ seed, rounds, careless = false, progress }: CampaignOptions): Promise<Counts> {
   const random = seeded(seed);
   const counts = noCounts();
-  const site = new Site();
+  const disk = isRoot ? new Disk("tmpfs", { size: DISK }) : undefined;
+  const directory = disk?.path ?? temporaryDirectory("fault-svisor", inMemory);
+  const site = new Site(directory, careless);
   try {
     await site.start();
+    await site.isWell();
+    let plan: string[] = [];
     for (let round = 0; round < rounds; round++) {
       progress(round);
-      await sleep(random() * 500);
-      for (const pid of site.workers().values()) if (random() < 0.3) kill(pid[0]!);
-      if (random() < 0.3) site.spoilStore();
-      if (random() < 0.7) {
-        await site.kill();
-        for (const pid of site.workers().values()) if (random() < 0.2) kill(pid[0]!);
-        await site.start();
+      if (plan.length === 0)
+        plan = careless ? ["the supervisor is killed"] : shuffled(Object.keys(kinds), random);
+      const kind = plan.pop()!;
+      try {
+        await kinds[kind]!(site, random);
+        await site.isWell();
+      } catch (error) {
+        throw new Error(`Round ${round}: ${kind}: ${String(error)}`, { cause: error });
       }
-      await site.isWell();
       for (const pids of site.workers().values()) {
         counts.accepted++;
         counts.duplicates += pids.length - 1;
       }
     }
+    if (careless) return counts;
     await site.stop();
-    const left = [...site.workers().values()].flat();
-    if (left.length > 0) throw new Error(`Expected nobody to be left, got ${left.length}`);
+    const left = site.processes();
+    if (left.length > 0)
+      throw new Error(`Expected nobody to be left, got ${left.map((pid) => site.nameOf(pid)).join(", ")}`);
     if (counts.duplicates > 0) throw new Error(`Expected one of each, got ${counts.duplicates} more`);
   } finally {
-    await site.end();
+    await site.kill();
+    // The disk cannot go before they have.
+    for (let left; (left = site.processes()).length > 0; await sleep(20)) left.forEach(kill);
+    if (disk) disk[Symbol.dispose]();
+    else removeDirectory(directory);
   }
   return counts;
 }
 
-/** A configuration with all of them. */
-class Site {
-  readonly #directory = temporaryDirectory("fault-svisor", inMemory);
-  #supervisor: ChildProcess | undefined;
-
-  constructor() {
-    const entry = ([name, script]: [string, string]) => {
-      const mark = join(this.#directory, `worker-${name}`);
-      writeFileSync(mark, "");
-      const text = script.replaceAll("$MARK", mark).replaceAll('"', '\\"');
-      return `<entry>\ntype = service\nname = ${name}\nshell = true\nrun = ${text}\nstop-timeout = 1\nbackoff = healthy=0.1\n</entry>\n`;
-    };
-    // It hangs whatever it is asked.
-    const hanging = `<entry>\ntype = service\nname = hangs\ntimeout = 1\ncontrol = tail -f /dev/null\n</entry>\n`;
-    const tree = (name: string, entries: string) =>
-      `<entry>\ntype = supervisor\nname = ${name}\nadjustments = 1000\n<children>\n${entries}</children>\n</entry>\n`;
-    const good = tree("good", Object.entries(workers).map(entry).join(""));
-    const bad = tree("bad", Object.entries(trouble).map(entry).join("") + hanging);
-    const head = `<simplevisor>\nrundir = ${this.#directory}/run\nstore = ${this.#directory}/store\ninterval = 1\n</simplevisor>\n`;
-    writeFileSync(join(this.#directory, "site.conf"), head + tree("app", good + bad));
-  }
-
-  async start(): Promise<void> {
-    const file = join(this.#directory, "site.conf");
-    const log = join(this.#directory, "log");
-    const args = [program("simplevisor"), "--conf", file, "--logfile", log, "--loglevel", "error", "start"];
-    const env = { ...process.env, FAULT_SITE: this.#directory };
-    this.#supervisor = spawn(process.execPath, args, { stdio: "ignore", env });
-    endWithUs(this.#supervisor);
-    await this.#until(async () => (await this.#ask("tree")) !== undefined);
-  }
-
-  async kill(): Promise<void> {
-    const supervisor = this.#supervisor!;
-    supervisor.kill("SIGKILL");
-    if (supervisor.exitCode === null && supervisor.signalCode === null) await once(supervisor, "exit");
-  }
-
-  /** All that must run does, by the supervisor's word. */
-  async isWell(): Promise<void> {
-    await this.#until(async () => {
-      const report = await this.#ask("tree");
-      const good = report?.children?.find(({ name }) => name === "good");
-      const isRunning = good?.children?.every(({ phase }) => phase === "running");
-      // A shell that was just started is not yet what it becomes.
-      return isRunning && this.workers().size === Object.keys(workers).length;
-    });
-  }
-
-  async stop(): Promise<void> {
-    const supervisor = this.#supervisor!;
-    const gone = once(supervisor, "exit");
-    await giveOrder(join(this.#directory, "run/control"), { command: "stop" }, () => undefined, never);
-    await gone;
-  }
-
-  async end(): Promise<void> {
-    await this.kill();
-    for (const pid of [...this.workers().values()].flat()) kill(pid);
-    for (const pid of pids()) {
-      // What the trouble has left, by the environment that it has from us.
-      if (read(pid, "environ").includes(`FAULT_SITE=${this.#directory}`)) kill(pid);
-    }
-    removeDirectory(this.#directory);
-  }
-
-  spoilStore(): void {
-    writeFileSync(join(this.#directory, "store"), '{"version":1,"state":{"na');
-  }
-
-  /** The processes that show a worker's file, by its name. */
-  workers(): Map<string, number[]> {
-    const found = new Map<string, number[]>();
-    for (const pid of pids()) {
-      const line = read(pid, "cmdline");
-      const [, name] = /^tail\0-f\0.*\/worker-([\w-]+)\0$/.exec(line) ?? [];
-      if (name === undefined || !line.includes(this.#directory)) continue;
-      found.set(name, [...(found.get(name) ?? []), pid]);
-    }
-    return found;
-  }
-
-  async #ask(command: string): Promise<ChildReport | undefined> {
-    let report: unknown;
-    const take = (answer: Answer) => {
-      if ("report" in answer) ({ report } = answer);
-    };
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    await giveOrder(join(this.#directory, "run/control"), { command }, take, signal).catch(() => undefined);
-    if (signal.aborted) throw new Error(`Expected an answer within ${ANSWER_MS} ms`);
-    return report as ChildReport | undefined;
-  }
-
-  async #until(condition: () => Promise<boolean | undefined>): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
-    while (!(await condition())) {
-      if (performance.now() > deadline) {
-        const report = JSON.stringify(await this.#ask("tree"));
-        throw new Error(`Expected all to be well within ${PATIENCE_MS} ms, got ${report}`);
-      }
-      await sleep(20);
+/** Those that run are taken over; those that were killed meanwhile are started. */
+async function killSupervisor(site: Site, random: () => number): Promise<void> {
+  const before = site.workers();
+  await site.kill();
+  const killed = killSome(site, random, 0.3);
+  await site.start();
+  await site.isWell();
+  const after = site.workers();
+  for (const [name, pids] of before) {
+    if (!killed.has(name) && !pids.every((pid) => after.get(name)?.includes(pid))) {
+      throw new Error(`Expected ${name} to be taken over, it was started again`);
     }
   }
 }
 
-const never = new AbortController().signal;
+/** Kill workers, each with that probability. @returns their names */
+function killSome(site: Site, random: () => number, share: number): Set<string> {
+  const killed = new Set<string>();
+  for (const [name, pids] of site.workers()) {
+    if (random() >= share) continue;
+    for (const pid of pids) kill(pid);
+    killed.add(name);
+  }
+  return killed;
+}
 
-const pids = (): number[] => readdirSync("/proc").map(Number).filter(Number.isInteger);
-
-function read(pid: number, file: string): string {
+/** Write until there is no room. */
+function fill(path: string): void {
+  const descriptor = openSync(path, "a");
   try {
-    return readFileSync(`/proc/${pid}/${file}`, "latin1");
-  } catch {
-    return "";
+    for (let size = 1 << 16; size > 0;) {
+      try {
+        writeSync(descriptor, Buffer.alloc(size));
+      } catch {
+        size >>= 1;
+      }
+    }
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -13,7 +13,7 @@ const KEPT = 200;
  * stopped. With the pipes that Node makes, a service would be ended by its next line.
  */
 export class ServiceOutput {
-  readonly #path: string;
+  readonly path: string;
   readonly #socket: Socket;
   readonly #cutter: LineCutter;
   readonly #last: string[] = [];
@@ -21,7 +21,7 @@ export class ServiceOutput {
 
   /** @param path of the named pipe, which is there @throws its own error if it cannot be opened */
   constructor(path: string, line: (line: string) => void) {
-    this.#path = path;
+    this.path = path;
     this.#cutter = new LineCutter((text) => {
       this.#last.push(text);
       if (this.#last.length > KEPT) this.#last.shift();
@@ -36,7 +36,7 @@ export class ServiceOutput {
 
   /** Hand a descriptor for the service to `use`; it is closed when that returns. */
   open<Result>(use: (descriptor: number) => Result): Result {
-    const descriptor = openSync(this.#path, constants.O_RDWR);
+    const descriptor = openSync(this.path, constants.O_RDWR);
     try {
       return use(descriptor);
     } finally {

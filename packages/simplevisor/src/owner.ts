@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { ServiceOutput } from "./output.js";
-import { hasGroup, identify, isThere, signal, type ProcessId } from "./proc.js";
+import { hasGroup, identify, isThere, signal, writesTo, type ProcessId } from "./proc.js";
 import type { Hands, Outcome } from "./service.js";
 
 /** How often we look whether a process that our forerunner has started is still there, milliseconds. */
@@ -31,6 +31,8 @@ export class Owner implements Hands {
   readonly #options: OwnerOptions;
   readonly #events: OwnerEvents;
   #process: ProcessId | undefined;
+  /** A successor can find it. */
+  #isRecorded = true;
   /** Stopped before it was started. */
   #isCancelled = false;
 
@@ -59,9 +61,16 @@ export class Owner implements Hands {
     this.#signal("SIGKILL");
   }
 
-  /** Take over what our forerunner has started. @returns whether it is there, and the same */
+  /**
+   * Take over what our forerunner has started. If it has ended since, what it has left behind is killed.
+   * @returns whether it is there, and the same
+   */
   adopt(process: ProcessId): boolean {
-    if (!isThere(process)) return false;
+    if (!isThere(process)) {
+      // The number alone may be another's by now; who holds our pipe is not.
+      if (writesTo(process.pid, this.#options.output.path)) this.#killGroup(process.pid);
+      return false;
+    }
     this.#process = process;
     // It is no child of ours: nobody tells us of its end.
     const timer = setInterval(() => {
@@ -72,8 +81,20 @@ export class Owner implements Hands {
     return true;
   }
 
+  /** Leave on the disk what a successor must know, unless it is there: a full disk may have room again. */
+  record(): Error | undefined {
+    if (this.#isRecorded || !this.#process) return undefined;
+    try {
+      this.#options.record.write(this.#process);
+      this.#isRecorded = true;
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
   #spawn(): void {
-    const { words, env, cwd, output, record } = this.#options;
+    const { words, env, cwd, output } = this.#options;
     const [file = "", ...args] = words;
     output.forget();
     let child: ChildProcess;
@@ -105,11 +126,9 @@ export class Owner implements Hands {
         words: name === null ? `exit status ${status}` : `ended by ${name}`,
       });
     });
-    try {
-      record.write(this.#process);
-    } catch (error) {
-      this.#events.problem(`could not be found again after a crash: ${(error as Error).message}`);
-    }
+    this.#isRecorded = false;
+    const error = this.record();
+    if (error) this.#events.problem(`could not be found again after a crash: ${error.message}`);
     this.#events.began(pid);
   }
 
@@ -118,11 +137,13 @@ export class Owner implements Hands {
     this.#process = undefined;
     this.#options.record.remove();
     // Its children have no place without it: a second copy would meet them.
-    if (pid !== undefined && hasGroup(pid)) {
-      signal(-pid, "SIGKILL");
-      this.#events.problem(`left processes of its group ${pid} behind: they are killed`);
-    }
+    if (pid !== undefined && hasGroup(pid)) this.#killGroup(pid);
     this.#events.ended(outcome);
+  }
+
+  #killGroup(pid: number): void {
+    signal(-pid, "SIGKILL");
+    this.#events.problem(`left processes of its group ${pid} behind: they are killed`);
   }
 
   #signal(name: NodeJS.Signals): void {

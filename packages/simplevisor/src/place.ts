@@ -1,10 +1,19 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError, PidFile } from "@spoolwire/program";
-import type { ProcessId } from "./proc.js";
+import { identify, isThere, signal, type ProcessId } from "./proc.js";
 
 /** How often our place is shown to be taken, milliseconds. */
 const SHOW_MS = 500;
@@ -60,7 +69,7 @@ export class Place {
    * system's own error
    */
   static take(path: string): Place {
-    for (const directory of ["", "output", "processes", "notify"])
+    for (const directory of ["", "output", "processes", "notify", "commands"])
       mkdirSync(join(path, directory), { recursive: true, mode: 0o700 });
     const { uid } = lstatSync(path);
     if (uid !== process.getuid?.()) {
@@ -69,7 +78,9 @@ export class Place {
       });
     }
     chmodSync(path, 0o700);
-    return new Place(path, PidFile.claim(join(path, "pid")));
+    const place = new Place(path, PidFile.claim(join(path, "pid")));
+    place.#endCommands();
+    return place;
   }
 
   release(): void {
@@ -88,6 +99,29 @@ export class Place {
 
   outputOf(service: string): string {
     return join(this.path, "output", idOf(service));
+  }
+
+  /**
+   * A command of ours runs: if we are killed before it ends, whoever has this place next ends it, as nobody waits for
+   * it any more. @returns what is to be called when it has ended
+   */
+  noteCommand(pid: number): () => void {
+    const file = join(this.path, "commands", `${pid}`);
+    try {
+      writeFileSync(file, identify(pid)?.started ?? "");
+    } catch {
+      // A full disk: it is for our successor alone.
+    }
+    return () => rmSync(file, { force: true });
+  }
+
+  #endCommands(): void {
+    const directory = join(this.path, "commands");
+    for (const name of readdirSync(directory)) {
+      const [pid, started] = [Number(name), readFileSync(join(directory, name), "utf8")];
+      if (started !== "" && isThere({ pid, started })) signal(-pid, "SIGKILL");
+      rmSync(join(directory, name), { force: true });
+    }
   }
 
   /** The socket at which a service says that it is ready. @throws ConfigError if its path is too long for a socket */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** A process, beyond the number that another may get when it is gone. */
 export interface ProcessId {
@@ -29,6 +29,25 @@ export function hasGroup(group: number): boolean {
   if (!exists(-group)) return false;
   // Those who have ended and are not reaped are in it too.
   return readdirSync("/proc").some((name) => /^\d+$/.test(name) && readStat(Number(name))?.group === group);
+}
+
+/** Whether somebody in a process group writes to a file: then it is the group of whom that file was given to. */
+export function writesTo(group: number, path: string): boolean {
+  if (!exists(-group)) return false;
+  return readdirSync("/proc").some(
+    (name) =>
+      /^\d+$/.test(name) &&
+      readStat(Number(name))?.group === group &&
+      [1, 2].some((descriptor) => readLink(`/proc/${name}/fd/${descriptor}`) === path),
+  );
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function exists(pid: number): boolean {

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly timeout: number;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string | undefined;
+  /** Told its pid; what is returned is called when it has ended. */
+  readonly began: (pid: number) => () => void;
   /** Told each line of its output. */
   readonly line: (line: string) => void;
 }
@@ -25,7 +27,7 @@ export interface RunOptions {
  * @returns its exit status, of a signal 128 and its number; 124 after the timeout, 127 if it could not be started
  */
 export function runCommand([file = "", ...args]: readonly string[], options: RunOptions): Promise<number> {
-  const { timeout, env, cwd, line } = options;
+  const { timeout, env, cwd, began, line } = options;
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       detached: true,
@@ -33,6 +35,7 @@ export function runCommand([file = "", ...args]: readonly string[], options: Run
       stdio: ["ignore", "pipe", "pipe"],
       ...(cwd !== undefined && { cwd }),
     });
+    const ended = child.pid === undefined ? undefined : began(child.pid);
     let hasTimedOut = false;
     const timer = setTimeout(() => {
       hasTimedOut = true;
@@ -51,6 +54,7 @@ export function runCommand([file = "", ...args]: readonly string[], options: Run
     });
     child.on("exit", (status, name) => {
       clearTimeout(timer);
+      ended?.();
       for (const stream of [child.stdout, child.stderr]) (stream as Socket).unref();
       if (hasTimedOut) resolve(TIMED_OUT);
       else resolve(status ?? 128 + (name === null ? 0 : constants.signals[name]));

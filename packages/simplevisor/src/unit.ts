@@ -74,6 +74,7 @@ export class Unit {
   /** A cycle of supervision: look at what would not tell by itself. */
   async poll(): Promise<void> {
     if (this.#hands instanceof Commanded) await this.#hands.poll();
+    else this.#hands.record();
   }
 
   /** Run its own restart command. Undefined: it has none; else the exit status. */
@@ -133,10 +134,12 @@ export class Unit {
   }
 
   async #run(words: readonly string[]): Promise<number> {
-    const { slots, log } = this.#workshop;
-    const { timeout, cwd, env } = this.spec;
+    const { slots, log, place } = this.#workshop;
+    const { timeout, cwd } = this.spec;
+    const env = { ...process.env, ...this.spec.env };
+    const began = (pid: number) => place.noteCommand(pid);
     const line = (text: string) => log.debug(`${this.service.path}| ${text}`);
-    return await slots.with(() => runCommand(words, { timeout, cwd, env: { ...process.env, ...env }, line }));
+    return await slots.with(() => runCommand(words, { timeout, cwd, env, began, line }));
   }
 }
 
