@@ -1,6 +1,8 @@
 // Services in the foreground, with real processes: seen when they end, stopped, and taken over after a crash.
+import { spawn } from "node:child_process";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { expect, vi } from "vitest";
+import { endWithUs } from "../../helpers/broker.js";
 import { isThere, patience, service, supervisor, test } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -122,20 +124,48 @@ test.concurrent(
   },
 );
 
-test.concurrent("a process that has the number of a former one is not taken for it", async ({ site }) => {
-  site.configure(supervisor("app", [site.worker("a")]));
-  const first = await site.start();
-  const { pid } = await site.until("app/a", "running");
-  first.child.kill("SIGKILL");
-  await first.done;
-  const [record = ""] = readdirSync(site.at("run/processes"));
-  // As if the number had been given again since: another start time.
-  writeFileSync(site.at(`run/processes/${record}`), JSON.stringify({ service: "app/a", pid, started: "1" }));
-  await site.start();
-  const now = await site.until("app/a", "running");
-  expect(now.pid).not.toBe(pid);
-  expect(isThere(pid!)).toBe(true);
-});
+test.concurrent(
+  "a process that has the number of a former one is not taken for it, nor ended",
+  async ({ site }) => {
+    site.configure(supervisor("app", [site.worker("a")]));
+    const first = await site.start();
+    const { pid } = await site.until("app/a", "running");
+    first.child.kill("SIGKILL");
+    await first.done;
+    process.kill(pid!, "SIGKILL");
+    // As if its number had been given again since, to the leader of another group.
+    const other = spawn("tail", ["-f", "/dev/null"], { stdio: "ignore", detached: true });
+    endWithUs(other);
+    const [record = ""] = readdirSync(site.at("run/processes"));
+    const { started } = JSON.parse(site.read(`run/processes/${record}`)) as { started: string };
+    site.write(`run/processes/${record}`, JSON.stringify({ service: "app/a", pid: other.pid, started }));
+    await site.start();
+    const now = await site.until("app/a", "running");
+    expect(now.pid).not.toBe(other.pid);
+    await site.command("stop", "app/a");
+    expect(other.exitCode ?? other.signalCode).toBe(null);
+    other.kill("SIGKILL");
+  },
+);
+
+test.concurrent(
+  "what a service has left behind is ended, though its supervisor did not see it die",
+  async ({ site }) => {
+    const data = site.write("left", "");
+    const path = site.script("parent", `tail -f ${data} &\nexec tail -f ${site.write("data", "")}\n`);
+    site.configure(supervisor("app", [service("a", `run = ${path}`)]));
+    const first = await site.start();
+    const { pid } = await site.until("app/a", "running");
+    await vi.waitUntil(() => site.processes().length === 2, patience);
+    first.child.kill("SIGKILL");
+    await first.done;
+    const [left] = site.processes().filter((one) => one !== pid);
+    process.kill(pid!, "SIGKILL");
+    await site.start();
+    expect((await site.until("app/a", "running")).pid).not.toBe(pid);
+    await vi.waitUntil(() => !isThere(left!), patience);
+  },
+);
 
 test.concurrent(
   "stop_supervisor leaves them running, and the next start takes them over",
