@@ -222,8 +222,6 @@ class Hand<Content> {
       if (!hasCode(error, "DIRQ_NOT_LOCKED")) throw error;
     }
     this.#held.delete(element.name);
-    if (this.#held.size === 0) clearInterval(this.#timer);
-    if (this.#held.size === 0) this.#timer = undefined;
     this.#changed();
     return result;
   }
@@ -233,6 +231,10 @@ class Hand<Content> {
     if (maxlock === 0 || this.#timer) return;
     const refresh = () => {
       for (const name of this.#held.keys()) touchQuietly(queue, name);
+      // Here and not with the last element in hand, which every single one may be.
+      if (this.#held.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
     };
     this.#timer = setInterval(refresh, Math.min(maxlock * 250, 2 ** 31 - 1)).unref();
   }

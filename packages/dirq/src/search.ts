@@ -42,7 +42,7 @@ const SHARE_WITHOUT_BELL = 0.1;
 /** So much may the clocks of two processes of a host differ, microseconds: each counts on from milliseconds. */
 const CLOCKS_DIFFER = 5000;
 
-/** After so many elements without a rest there is no need to be woken: the bell would ring for our own deeds. */
+/** With so many elements without a rest there is no need to be woken: the bell would ring for our own deeds. */
 const BUSY = 100;
 
 /** So many names that were given back are remembered; when there are more, no door-bell counts until the rescan. */
@@ -82,7 +82,7 @@ export class QueueSearch implements Search {
     this.#passMs += performance.now() - started;
     if (!step.done) {
       if (step.value === undefined) return false;
-      if (++this.#sinceRest > BUSY) this.#bell.close();
+      if (++this.#sinceRest === BUSY) this.#bell.close();
       return step.value;
     }
     this.#pass = undefined;

@@ -17,16 +17,20 @@ export const defaultLimits: Required<MessageLimits> = Object.freeze({
   maxHeaderCount: 10_000,
 });
 
+/** What `checkLimits` has answered: a queue checks its limits once, and reads many messages. */
+const checked = new WeakSet<MessageLimits>([defaultLimits]);
+
 /**
  * Check limits and fill them up with the defaults.
  * @throws TypeError, RangeError naming the limit, what was expected and what came
  */
 export function checkLimits(limits: MessageLimits): Required<MessageLimits> {
+  if (checked.has(limits)) return limits as Required<MessageLimits>;
   const most: Record<string, number> = {
     maxDecompressed: constants.MAX_LENGTH,
     maxHeaderCount: Number.MAX_SAFE_INTEGER,
   };
-  const checked = { ...defaultLimits } as Record<string, number>;
+  const full = { ...defaultLimits } as Record<string, number>;
   for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
     const max = most[name];
     if (max === undefined) {
@@ -36,7 +40,8 @@ export function checkLimits(limits: MessageLimits): Required<MessageLimits> {
     const refusal = `Expected \`${name}\` to be an integer from 1 to ${max}, got ${show(value)} (${typeof value})`;
     if (typeof value !== "number") throw new TypeError(refusal);
     if (!Number.isInteger(value) || value < 1 || value > max) throw new RangeError(refusal);
-    checked[name] = value;
+    full[name] = value;
   }
-  return checked as unknown as Required<MessageLimits>;
+  checked.add(full);
+  return Object.freeze(full) as unknown as Required<MessageLimits>;
 }

@@ -41,8 +41,9 @@ export class Message {
 
   /** 1 + the length of the body + 2 + the lengths of name and value for each header field, in characters. */
   get size(): number {
-    let size = 1 + characters(this.body);
-    for (const [name, value] of Object.entries(this.header)) size += 2 + characters(name) + characters(value);
+    const { header, body } = this;
+    let size = 1 + characters(body);
+    for (const name in header) size += 2 + characters(name) + characters(header[name] ?? "");
     return size;
   }
 
@@ -111,13 +112,16 @@ function read(serialized: string | Uint8Array, limits: MessageLimits | undefined
 
 function fromJson(json: MessageJson, limits = defaultLimits): Message {
   const { header, body, text = false, encoding = "" } = json;
-  return new Message({ ...(header && { header }), body: decodeBody(body, encoding, text, limits) });
+  const decoded = decodeBody(body, encoding, text, limits);
+  return new Message(header ? { header, body: decoded } : { body: decoded });
 }
+
+/** Text without any, as most is, is seen at a glance: the engine keeps it in single bytes, which cannot be one. */
+const SURROGATE = /[\ud800-\udbff]/;
 
 /** As in Perl and Python: what JavaScript stores as a surrogate pair is one. */
 function characters(text: string | Buffer): number {
-  // Pure ASCII, as most is, is seen at a glance.
-  if (typeof text !== "string" || Buffer.byteLength(text) === text.length) return text.length;
+  if (typeof text !== "string" || !SURROGATE.test(text)) return text.length;
   return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0);
 }
 
