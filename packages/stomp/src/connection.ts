@@ -236,7 +236,7 @@ export class StompConnection {
       confirmed(new BrokerError("BROKER_CLOSED", "The connection has ended"));
       return true;
     }
-    const hasRoom = this.#wire.send({ ...frame, headers: { ...frame.headers, receipt } });
+    const hasRoom = this.#wire.send(frame, receipt);
     this.#receipts.add(receipt, frame.command, confirmed);
     return hasRoom;
   }

@@ -32,14 +32,15 @@ const UNESCAPES: Readonly<Record<string, string>> = { "\\\\": "\\", "\\c": ":", 
 
 /**
  * A frame's bytes. `content-length` is that of the body which is sent, whatever the headers say of it.
+ * @param receipt asks for this one, whatever the headers say; it needs no escape
  * @throws MessageError MESSAGE_NOT_SENDABLE if a header cannot be said in this version, or text is not Unicode
  */
-export function encodeFrame(frame: Frame, version: Version): Buffer {
+export function encodeFrame(frame: Frame, version: Version, receipt?: string): Buffer {
   const { command, headers, body } = frame;
   const escaping = isHandshake(command) ? "1.0" : version;
   let head = `${command}\n`;
   for (const name in headers) {
-    if (name === "content-length") continue;
+    if (name === "content-length" || (name === "receipt" && receipt !== undefined)) continue;
     // Trimmed by the peer, ` content-length` would count.
     if (name === "" || (escaping === "1.0" && name !== name.trim())) {
       throw notSendable(`A header cannot be called ${JSON.stringify(name)} in STOMP ${escaping}`);
@@ -47,6 +48,7 @@ export function encodeFrame(frame: Frame, version: Version): Buffer {
     const value = headers[name] ?? "";
     head += `${escape(name, escaping, name, "name")}:${escape(value, escaping, name, "value")}\n`;
   }
+  if (receipt !== undefined) head += `receipt:${receipt}\n`;
   if (!head.isWellFormed() || (typeof body === "string" && !body.isWellFormed())) {
     throw notSendable(`A ${command} frame has half of a surrogate pair, which UTF-8 cannot hold`);
   }

@@ -84,11 +84,12 @@ export class Wire {
   /**
    * Send a frame, in order. False: so much waits by now that the sender should await `drained`.
    * After the end of the connection frames go nowhere; `onClosed` has told or will tell.
-   * @throws BrokerError BROKER_PROTOCOL if the frame cannot be said in the agreed version
+   * @param receipt asks for this one; it needs no escape
+   * @throws MessageError if the frame cannot be said in the agreed version
    */
-  send(frame: Frame): boolean {
-    const bytes = encodeFrame(frame, this.version);
-    this.#trace?.frame("sent", frame);
+  send(frame: Frame, receipt?: string): boolean {
+    const bytes = encodeFrame(frame, this.version, receipt);
+    this.#trace?.frame("sent", receipt === undefined ? frame : asking(frame, receipt));
     this.#enqueue(bytes);
     return this.backlog < HIGH_WATER;
   }
@@ -163,7 +164,8 @@ export class Wire {
     if (this.#waitingBytes >= JOIN) this.#flush();
     else if (!this.#flushing) {
       this.#flushing = true;
-      process.nextTick(() => this.#flush());
+      // Not before what is ready by now has been sent too: a write costs more than a frame.
+      setImmediate(() => this.#flush());
     }
   }
 
@@ -204,6 +206,11 @@ export class Wire {
     this.#handlers.onClosed(this.#error ?? (this.#ended ? undefined : closedError("it was closed")));
   }
 }
+
+const asking = (frame: Frame, receipt: string): Frame => ({
+  ...frame,
+  headers: { ...frame.headers, receipt },
+});
 
 function closedError(why: string, cause?: Error): BrokerError {
   return new BrokerError("BROKER_CLOSED", `The connection ended: ${why}`, { cause });

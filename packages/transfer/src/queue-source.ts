@@ -131,13 +131,19 @@ export class QueueSource implements Source {
   }
 
   async #wait(waitMs: number): Promise<Arrival> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    let isAwake = false;
+    this.#wake = () => (isAwake = true);
+    // An element that is there wakes us before this, and needs no timer.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    if (!isAwake) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     this.#wake = () => undefined;
     return this.#take() ?? { kind: "none" };
   }
