@@ -1,3 +1,4 @@
+import type { Streams } from "@spoolwire/program";
 import { BrokerSink, BrokerSource, runAgent, type Protocol } from "@spoolwire/transfer";
 import { toEncoded } from "./mapping-10.js";
 import { Receiving091 } from "./receiving-091.js";
@@ -29,7 +30,12 @@ export const amqp: readonly Protocol[] = [amqp10, amqp091];
  * @param others protocols beside AMQP that either side may speak
  * @returns the exit status
  */
-export function main(argv: readonly string[], others: readonly Protocol[] = []): Promise<number> {
+export function main(
+  argv: readonly string[],
+  others: readonly Protocol[] = [],
+  streams: Streams = process,
+): Promise<number> {
   const summary = "Move messages between AMQP brokers and directory queues.";
-  return runAgent({ name: "amqpclt", version: "0.1.0", summary, protocols: [...amqp, ...others] }, argv);
+  const protocols = [...amqp, ...others];
+  return runAgent({ name: "amqpclt", version: "0.1.0", summary, protocols }, argv, streams);
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from "@spoolwire/program";
+import { ConfigError, type Streams } from "@spoolwire/program";
 import { toFrame } from "@spoolwire/stomp";
 import { checkBodySize, runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
 import { StompSink } from "./stomp-sink.js";
@@ -23,7 +23,12 @@ const isUdp = ({ uri }: BrokerOptions) => uri.startsWith("udp:");
  * @param others protocols beside STOMP that either side may speak
  * @returns the exit status
  */
-export function main(argv: readonly string[], others: readonly Protocol[] = []): Promise<number> {
+export function main(
+  argv: readonly string[],
+  others: readonly Protocol[] = [],
+  streams: Streams = process,
+): Promise<number> {
   const summary = "Move messages between STOMP brokers and directory queues.";
-  return runAgent({ name: "stompclt", version: "0.1.0", summary, protocols: [stomp, ...others] }, argv);
+  const protocols = [stomp, ...others];
+  return runAgent({ name: "stompclt", version: "0.1.0", summary, protocols }, argv, streams);
 }

@@ -113,7 +113,11 @@ interface Surroundings {
 }
 
 /** Run a transfer agent's command line. @returns the exit status */
-export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<number> {
+export function runAgent(
+  spec: AgentSpec,
+  argv: readonly string[],
+  streams: Streams = process,
+): Promise<number> {
   const { protocols, ...program } = spec;
   return runProgram(
     {
@@ -121,16 +125,17 @@ export function runAgent(spec: AgentSpec, argv: readonly string[]): Promise<numb
       options: agentOptions,
       relations: agentRelations,
       configuration: { root: program.name },
-      check: (options, log) => check(options, { protocols, log, streams: process, onAway: () => undefined }),
+      check: (options, log) => check(options, { protocols, log, streams, onAway: () => undefined }),
     },
     argv,
     (invocation) =>
       runService(invocation, quitSeconds(invocation.options), (service) => {
-        const { log, streams } = invocation;
+        const { log } = invocation;
         const surroundings = { protocols, log, streams, onAway: () => service.up() };
         const show = (transfer: Transfer) => showLive(transfer, log, streams.stderr);
         return runWithReload(invocation, service, (options) => prepare(options, surroundings, service, show));
       }),
+    streams,
   );
 }
 

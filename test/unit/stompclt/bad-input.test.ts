@@ -4,9 +4,12 @@ import { createServer, type Server } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { amqp } from "@spoolwire/amqpclt";
 import { DqsQueue, Message } from "@spoolwire/message";
+import { main } from "@spoolwire/stompclt";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { freePort } from "../../helpers/broker.js";
+import { call } from "../../helpers/in-process.js";
 import { run, type RunOptions } from "../../helpers/programs.js";
 
 let directory: string;
@@ -36,6 +39,8 @@ function state(): [string, string][] {
   });
 }
 
+const stompclt = (argv: readonly string[]) => call((args, streams) => main(args, amqp, streams), argv);
+
 const secret = "s3cret";
 const send = (uri: string, ...more: string[]) => [
   ...["--incoming-queue", `path=${queue.path}`, "--remove", "--reliable"],
@@ -60,7 +65,8 @@ async function refusedFor(
   options?: RunOptions,
 ): Promise<{ status: number | null; lines: string[] }> {
   const before = state();
-  const { status, stdout, stderr } = await run("stompclt", argv, options);
+  // Another account needs a process of its own.
+  const { status, stdout, stderr } = options ? await run("stompclt", argv, options) : await stompclt(argv);
   expect(stdout).toBe("");
   expect(stderr).not.toContain(secret);
   expect(state()).toEqual(before);
