@@ -63,6 +63,11 @@ class Sender10 implements SendingConnection<Encoded> {
     return this.#hasRoom;
   }
 
+  /** A farewell that is answered comes after all that was sent. */
+  async flushed(timeoutMs: number): Promise<boolean> {
+    return this.#isReliable || (await this.close(timeoutMs));
+  }
+
   close(timeoutMs: number): Promise<boolean> {
     return this.#connection.close(timeoutMs);
   }

@@ -1,4 +1,5 @@
-import type { Header } from "@spoolwire/message";
+import type { Header, Message } from "@spoolwire/message";
+import { MessageError } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import {
   toMessage,
@@ -8,12 +9,12 @@ import {
   type TooLarge,
 } from "@spoolwire/stomp";
 import {
-  Link,
+  BrokerSource,
   tooLarge,
-  type Arrival,
   type BrokerSourceOptions,
-  type Source,
-  type Ticket,
+  type Delivery,
+  type ReceivingConnection,
+  type ReceivingProtocol,
 } from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
 import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
@@ -22,174 +23,148 @@ import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
 const MOST_WAITING = 2000;
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 
-/** A message that waits here, and where it came from. */
-interface Delivery {
-  readonly frame: ReceivedFrame | TooLarge;
-  readonly connection: StompConnection;
-}
-
-/** What an acknowledgement needs: it means nothing to another connection. */
-interface StompTicket {
-  readonly connection: StompConnection;
-  readonly headers: Readonly<Header>;
-}
-
-/**
- * Messages from a STOMP broker. Reliable: each is acknowledged for itself once it is safe; what is not
- * goes back to the broker when the connection ends.
- */
-export class StompSource implements Source {
-  readonly name: string;
-  readonly #options: BrokerSourceOptions;
-  readonly #link: Link<StompConnection>;
-  #waiting: Delivery[] = [];
-  #taken = 0;
-  #waitingBytes = 0;
-  #paused = false;
-  #isStopped = false;
-  #wake: () => void = () => undefined;
-
+/** Messages from a STOMP broker. Reliable: each is acknowledged for itself. */
+export class StompSource extends BrokerSource {
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
-    this.#options = options;
-    this.name = `broker ${options.uri}`;
     const brokers = checkBroker(options);
-    this.#link = new Link({
-      name: this.name,
-      connect: (lost, signal) => this.#connect(brokers, lost, signal),
-      backOff: backOffOf(brokers, options),
-      log: options.log,
-      onAway: options.onAway,
-      onUp: () => undefined,
-      onDown: (_error, isOver) => this.#down(isOver),
-    });
-    for (const subscription of options.subscriptions) {
-      if (!subscription.destination)
-        throw new ConfigError([
-          { message: "Expected --subscribe to have destination=NAME", option: "subscribe" },
-        ]);
-    }
+    super(new Receiving(brokers, options), { ...options, backOff: backOffOf(brokers, options) });
     const { subscriptions, unsubscriptions = [] } = options;
+    if (!subscriptions.every(({ destination }) => destination)) {
+      const message = "Expected --subscribe to have destination=NAME";
+      throw new ConfigError([{ message, option: "subscribe" }]);
+    }
     if (unsubscriptions.length > subscriptions.length) {
       const got = `${unsubscriptions.length} and ${subscriptions.length}`;
       const message = `Expected --unsubscribe no more often than --subscribe, got ${got}`;
       throw new ConfigError([{ message, option: "unsubscribe" }]);
     }
   }
+}
 
-  get isUp(): boolean {
-    return this.#link.connection !== undefined;
+class Receiving implements ReceivingProtocol {
+  readonly #brokers: BrokerPlan;
+  readonly #options: BrokerSourceOptions;
+
+  constructor(brokers: BrokerPlan, options: BrokerSourceOptions) {
+    this.#brokers = brokers;
+    this.#options = options;
   }
 
-  async start(signal: AbortSignal): Promise<void> {
-    await this.#link.start(signal);
-  }
-
-  next(waitMs: number): Arrival | Promise<Arrival> {
-    return this.#take() ?? this.#wait(waitMs);
-  }
-
-  wake(): void {
-    this.#wake();
-  }
-
-  ack(ticket: Ticket): void {
-    if (!this.#options.reliable) return;
-    const { connection, headers } = ticket as StompTicket;
-    // After the end of its connection this goes nowhere: the broker delivers the message again.
-    if (!connection.isOver) connection.send(ackFrame(connection, headers));
-  }
-
-  /** Not acknowledged, so the broker delivers it again: NACK would drop it in some brokers. */
-  release(): void {}
-
-  /** What stays there the broker keeps from others until this connection ends, and then delivers again. */
-  reject(ticket: Ticket, reason: string, elsewhere?: () => string): string {
-    const where = elsewhere?.() ?? "it stays there";
-    if (elsewhere) this.ack(ticket);
-    return `${this.#where(ticket as StompTicket)}: ${reason}; ${where}`;
-  }
-
-  async stop(): Promise<void> {
-    const { timeoutDisconnect, log } = this.#options;
-    const { connection, failure } = this.#link;
-    this.#isStopped = true;
-    this.#link.stop();
-    if (failure) throw failure;
-    if (connection && this.#options.unsubscriptions) await this.#unsubscribe(connection);
-    if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
-      log.warn(`${this.name} did not confirm the end of the connection`);
-    }
-  }
-
-  async #connect(
-    brokers: BrokerPlan,
+  async connect(
+    arrive: (delivery: Delivery) => void,
     lost: (error: Error) => void,
     signal: AbortSignal,
-  ): Promise<StompConnection> {
-    const connection: StompConnection = await connect(
-      brokers,
-      this.#options,
-      {
-        onMessage: (frame) => this.#arrive(frame, connection),
-        onTooLarge: (message) => this.#arrive(message, connection),
-        onClosed: (error) => error && lost(error),
-      },
-      signal,
-    );
+  ): Promise<ReceivingConnection> {
+    const handlers = {
+      onMessage: (frame: ReceivedFrame) => receiver.arrive(frame),
+      onTooLarge: (frame: TooLarge) => receiver.arrive(frame),
+      onClosed: (error?: Error) => error && lost(error),
+    };
+    const connection = await connect(this.#brokers, this.#options, handlers, signal);
+    const receiver = new Receiver(connection, this.#options, arrive);
     try {
-      for (const [index, subscription] of this.#options.subscriptions.entries()) {
-        await this.#subscribe(connection, subscription, index);
-      }
-      return connection;
+      await receiver.subscribe();
+      return receiver;
     } catch (error) {
       connection.destroy();
-      this.#down(false);
       throw error;
     }
   }
+}
 
-  /** What is waiting here has not been acknowledged: it comes again. For good, it is the last that came. */
-  #down(isOver: boolean): void {
-    if (!isOver) {
-      this.#waiting = [];
-      this.#taken = 0;
-      this.#waitingBytes = 0;
-      this.#paused = false;
-    }
-    this.#wake();
-  }
+class Receiver implements ReceivingConnection {
+  readonly #connection: StompConnection;
+  readonly #options: BrokerSourceOptions;
+  readonly #arrive: (delivery: Delivery) => void;
+  #waiting = 0;
+  #waitingBytes = 0;
+  #isPaused = false;
+  #isStopped = false;
 
-  async #subscribe(
+  constructor(
     connection: StompConnection,
-    subscription: Readonly<Header>,
-    index: number,
-  ): Promise<void> {
-    const { reliable, prefetch, type, log } = this.#options;
-    const broker = type ?? guessBrokerType(connection.headers);
-    log.debug(`${this.name} is ${broker ?? "not known"}, STOMP ${connection.version}`);
-    const headers: Header = {
-      id: String(index),
-      ack: !reliable ? "auto" : connection.version === "1.0" ? "client" : "client-individual",
-      ...subscription,
-    };
-    if (prefetch !== undefined) {
-      const header = prefetchHeader(broker);
-      if (header === undefined) {
-        throw new ConfigError(`--prefetch needs a broker that is known, or --incoming-broker-type`);
-      }
-      headers[header] ??= String(prefetch);
-    }
-    await connection.confirm({ command: "SUBSCRIBE", headers, body: "" });
+    options: BrokerSourceOptions,
+    arrive: (delivery: Delivery) => void,
+  ) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#arrive = arrive;
   }
 
-  #where({ headers }: StompTicket): string {
-    return `${this.name}, message-id ${headers["message-id"]}`;
+  /** @throws BrokerError; ConfigError if it is not known how to limit what this broker sends ahead */
+  async subscribe(): Promise<void> {
+    const { reliable, prefetch, type, log, uri, subscriptions } = this.#options;
+    const { headers: greeting, version } = this.#connection;
+    const broker = type ?? guessBrokerType(greeting);
+    log.debug(`broker ${uri} is ${broker ?? "not known"}, STOMP ${version}`);
+    for (const [index, subscription] of subscriptions.entries()) {
+      const headers: Header = {
+        id: String(index),
+        ack: !reliable ? "auto" : version === "1.0" ? "client" : "client-individual",
+        ...subscription,
+      };
+      if (prefetch !== undefined) {
+        const header = prefetchHeader(broker);
+        if (header === undefined) {
+          throw new ConfigError("--prefetch needs a broker that is known, or --incoming-broker-type");
+        }
+        headers[header] ??= String(prefetch);
+      }
+      await this.#connection.confirm({ command: "SUBSCRIBE", headers, body: "" });
+    }
+  }
+
+  arrive(frame: ReceivedFrame | TooLarge): void {
+    // Nobody takes it: it goes back to the broker, and must not keep us from reading what comes behind it.
+    if (this.#isStopped) return;
+    const bytes = "body" in frame ? frame.body.length : 0;
+    this.#waiting++;
+    this.#waitingBytes += bytes;
+    if (!this.#isPaused && (this.#waiting > MOST_WAITING || this.#waitingBytes > MOST_WAITING_BYTES)) {
+      this.#isPaused = true;
+      this.#connection.pause();
+    }
+    this.#arrive({
+      read: () => {
+        this.#taken(bytes);
+        return this.#read(frame);
+      },
+      accept: () => this.#acknowledge(frame.headers),
+      describe: () => `message-id ${frame.headers["message-id"]}`,
+    });
   }
 
   /** @throws BrokerError: what was to end, such as a durable subscription, may go on */
-  async #unsubscribe(connection: StompConnection): Promise<void> {
+  async close(timeoutMs: number): Promise<boolean> {
+    this.#isStopped = true;
+    if (this.#options.unsubscriptions) await this.#unsubscribe();
+    return this.#connection.close(timeoutMs);
+  }
+
+  #taken(bytes: number): void {
+    this.#waiting--;
+    this.#waitingBytes -= bytes;
+    if (this.#isPaused && this.#waiting < MOST_WAITING / 2 && this.#waitingBytes < MOST_WAITING_BYTES / 2) {
+      this.#isPaused = false;
+      this.#connection.resume();
+    }
+  }
+
+  #read(frame: ReceivedFrame | TooLarge): Message {
+    if ("body" in frame) return toMessage(frame);
+    throw new MessageError("MESSAGE_NOT_SENDABLE", tooLarge(frame.size, this.#options.maxBodySize));
+  }
+
+  #acknowledge(headers: Readonly<Header>): void {
+    // After the end of its connection this goes nowhere: the broker delivers the message again.
+    if (this.#options.reliable && !this.#connection.isOver)
+      this.#connection.send(ackFrame(this.#connection, headers));
+  }
+
+  async #unsubscribe(): Promise<void> {
     const { subscriptions, unsubscriptions } = this.#options;
+    const connection = this.#connection;
     connection.resume();
     try {
       for (const [index, { id = String(index), destination = "" }] of subscriptions.entries()) {
@@ -204,63 +179,7 @@ export class StompSource implements Source {
       throw error;
     }
   }
-
-  #arrive(frame: ReceivedFrame | TooLarge, connection: StompConnection): void {
-    // Nobody takes it: it goes back to the broker, and must not keep us from reading what comes behind it.
-    if (this.#isStopped) return;
-    this.#waiting.push({ frame, connection });
-    this.#waitingBytes += heldBytes(frame);
-    if (!this.#paused && (this.#left > MOST_WAITING || this.#waitingBytes > MOST_WAITING_BYTES)) {
-      this.#paused = true;
-      connection.pause();
-    }
-    this.#wake();
-  }
-
-  get #left(): number {
-    return this.#waiting.length - this.#taken;
-  }
-
-  #take(): Arrival | undefined {
-    const delivery = this.#waiting[this.#taken];
-    if (!delivery) {
-      if (this.#link.failure) throw this.#link.failure;
-      return undefined;
-    }
-    const { frame, connection } = delivery;
-    // An index instead of shift(), which copies the rest.
-    if (++this.#taken === this.#waiting.length) {
-      this.#waiting = [];
-      this.#taken = 0;
-    } else if (this.#taken >= MOST_WAITING) {
-      this.#waiting = this.#waiting.slice(this.#taken);
-      this.#taken = 0;
-    }
-    this.#waitingBytes -= heldBytes(frame);
-    if (this.#paused && this.#left < MOST_WAITING / 2 && this.#waitingBytes < MOST_WAITING_BYTES / 2) {
-      this.#paused = false;
-      connection.resume();
-    }
-    const ticket: StompTicket = { connection, headers: frame.headers };
-    if ("body" in frame) return { kind: "message", message: toMessage(frame), ticket };
-    const told = this.reject(ticket, tooLarge(frame.size, this.#options.maxBodySize));
-    return { kind: "rejected", told };
-  }
-
-  async #wait(waitMs: number): Promise<Arrival> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => undefined;
-    return this.#take() ?? { kind: "none" };
-  }
 }
-
-const heldBytes = (frame: ReceivedFrame | TooLarge) => ("body" in frame ? frame.body.length : 0);
 
 /** STOMP 1.2 has the `ack` header of the message as `id`, the others its `message-id`. */
 function ackFrame(

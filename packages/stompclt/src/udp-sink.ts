@@ -5,7 +5,6 @@ import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import { encodeFrame, parseUdpUri, toFrame } from "@spoolwire/stomp";
 import { checkBodySize, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
-import {} from "./connect.js";
 
 /** The most bytes that a datagram over IPv4 can have: 65,535 with the headers of IP and UDP. */
 const MOST_BYTES = 65_507;

@@ -10,6 +10,8 @@ export interface Refusal {
   readonly reason: string;
   /** It would refuse it again. */
   readonly isFinal?: boolean;
+  /** The connection ends with it: what else was under way is sent again on the next one, and so is this. */
+  readonly endsConnection?: boolean;
 }
 
 /** A connection that sends, in whatever protocol. */
@@ -18,10 +20,16 @@ export interface SendingConnection<Parcel> {
    * Send one. `done` is called once, also before this returns, unless the connection ends before: the broker has
    * taken it (an unreliable connection: it was handed over), or says why not.
    * False: so much is on its way that the next should wait until it is `drained`.
+   * @throws MessageError if it cannot be said on this connection; then `done` is not called
    */
   send(parcel: Parcel, done: (refusal?: Refusal) => void): boolean;
   /** Resolves when there is room again, or the connection is over. */
   drained(): Promise<void>;
+  /**
+   * Resolves to whether the network has taken all that was sent, as far as nobody else will tell: on a connection
+   * that is not reliable. If not in time, it is over.
+   */
+  flushed(timeoutMs: number): Promise<boolean>;
   /** Say goodbye. False: the broker did not answer in time. */
   close(timeoutMs: number): Promise<boolean>;
 }
@@ -38,6 +46,7 @@ export interface SendingProtocol<Parcel> {
 interface Pending<Parcel> {
   readonly parcel: Parcel;
   readonly settle: Settle;
+  /** How often the broker has refused it: by name, or by an end of the connection while it was under way alone. */
   refusals: number;
   /** Until it is sent again. */
   pause?: NodeJS.Timeout;
@@ -63,8 +72,10 @@ export class BrokerSink<Parcel> implements Sink {
   /** Resolves when what was left is sent again and there is room for more. */
   #ready = Promise.resolve();
   #isReady: () => void = () => undefined;
-  /** The broker has ended a connection by refusing something: the rest goes one by one, until it shows what. */
+  /** The broker has refused something, and which is not known: the rest goes one by one, until it shows. */
   #isWary = false;
+  /** The broker has ended the connection for this one, and said so. */
+  #blamed: Pending<Parcel> | undefined;
   /** Messages given up since the last one that was confirmed. */
   #refusedInARow = 0;
 
@@ -99,15 +110,24 @@ export class BrokerSink<Parcel> implements Sink {
     this.#pending.add(pending);
     const connection = this.#link.connection;
     if (!connection || this.#isWary) return this.#ready;
-    return this.#transmit(connection, pending) ? undefined : connection.drained();
+    try {
+      return this.#transmit(connection, pending) ? undefined : connection.drained();
+    } catch (error) {
+      this.#pending.delete(pending);
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
-    const { timeoutDisconnect, log } = this.#options;
+    const { timeoutFlush, timeoutDisconnect, log } = this.#options;
     const { connection, failure } = this.#link;
     this.#link.stop();
     this.#settleAll(failure ?? new BrokerError("BROKER_CLOSED", "Stopped before the broker was there again"));
     if (failure) throw failure;
+    if (connection && !(await connection.flushed(timeoutFlush * 1000))) {
+      const words = `${this.name} did not take all that was sent within ${timeoutFlush} s`;
+      throw new BrokerError("BROKER_TIMEOUT", words);
+    }
     if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
       log.warn(`${this.name} did not confirm the end of the connection`);
     }
@@ -128,7 +148,11 @@ export class BrokerSink<Parcel> implements Sink {
     });
   }
 
-  #refused(pending: Pending<Parcel>, { reason, isFinal = false }: Refusal): void {
+  #refused(pending: Pending<Parcel>, { reason, isFinal = false, endsConnection = false }: Refusal): void {
+    if (endsConnection) {
+      this.#blamed = pending;
+      return;
+    }
     if (this.#isGivenUp(pending, reason, isFinal)) return;
     const pauses = new Pauses(refusedPauses);
     let pauseMs = 0;
@@ -169,13 +193,21 @@ export class BrokerSink<Parcel> implements Sink {
     }
     if (!isRejection(error)) return;
     const [first] = this.#pending;
-    if (this.#isWary && first) this.#isGivenUp(first, error.message);
-    this.#isWary = this.#pending.size > 0;
+    const blamed = this.#blamed ?? (this.#isWary ? first : undefined);
+    // Who is blamed need not be looked for.
+    this.#isWary ||= this.#blamed === undefined;
+    this.#blamed = undefined;
+    if (blamed) this.#isGivenUp(blamed, error.message);
+    this.#isWary &&= this.#pending.size > 0;
   }
 
   #resend(connection: SendingConnection<Parcel>): void {
     for (const pending of this.#pending) {
-      this.#transmit(connection, pending);
+      try {
+        this.#transmit(connection, pending);
+      } catch (error) {
+        this.#settle(pending, error as Error);
+      }
       // The next follows when this one is confirmed.
       if (this.#isWary && this.#pending.has(pending)) return;
     }

@@ -2,11 +2,12 @@ import { MessageError, type Message } from "@spoolwire/message";
 import type { BrokerSourceOptions } from "./agent.js";
 import { checkBodySize } from "./body-size.js";
 import { Link } from "./link.js";
+import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
 /** A message that has come, in whatever protocol. */
 export interface Delivery {
-  /** The message. @throws MessageError if there is none to be had */
+  /** The message; asked for once, when it is taken. @throws MessageError if there is none to be had */
   read(): Message;
   /**
    * Tell the broker that it may forget this, or (unreliable) that there is room for another. At most once; after
@@ -19,15 +20,18 @@ export interface Delivery {
 
 /** A connection that receives. */
 export interface ReceivingConnection {
-  /** Say goodbye: what was not accepted goes back. False: the broker did not answer in time. */
+  /**
+   * Say goodbye: nothing arrives any more, and what was not accepted goes back. False: the broker did not answer in
+   * time. @throws BrokerError if it refused to end what was to end
+   */
   close(timeoutMs: number): Promise<boolean>;
 }
 
 /** How messages are received in a protocol. */
 export interface ReceivingProtocol {
   /**
-   * Connect and subscribe. `arrive` is called for each delivery, of which there are never more than the prefetch
-   * that are not accepted; `lost` once when the connection has ended by itself, and nothing arrives then.
+   * Connect and subscribe. `arrive` is called for each delivery; that they do not come faster than they are taken is
+   * the protocol's to see to. `lost` is called once when the connection has ended by itself, and nothing arrives then.
    * @throws as `Link` has it; nothing is left of the connection then
    */
   connect(
@@ -36,6 +40,9 @@ export interface ReceivingProtocol {
     signal: AbortSignal,
   ): Promise<ReceivingConnection>;
 }
+
+/** What was taken is let go of when it is so much. */
+const MOST_TAKEN = 1000;
 
 /**
  * Messages from a broker. Reliable: each is accepted for itself once it is safe, and what is not goes back to the
@@ -47,7 +54,7 @@ export class BrokerSource implements Source {
   readonly #link: Link<ReceivingConnection>;
   #waiting: Delivery[] = [];
   #taken = 0;
-  #wake: () => void = () => undefined;
+  readonly #sleeper = new Sleeper();
 
   constructor(protocol: ReceivingProtocol, options: BrokerSourceOptions) {
     this.#options = options;
@@ -65,7 +72,7 @@ export class BrokerSource implements Source {
       onDown: (_error, isOver) => {
         // For good: what came before it is the last.
         if (!isOver) this.#forget();
-        this.#wake();
+        this.wake();
       },
     });
   }
@@ -83,7 +90,7 @@ export class BrokerSource implements Source {
   }
 
   wake(): void {
-    this.#wake();
+    this.#sleeper.wake();
   }
 
   ack(ticket: Ticket): void {
@@ -118,7 +125,7 @@ export class BrokerSource implements Source {
 
   #arrive(delivery: Delivery): void {
     this.#waiting.push(delivery);
-    this.#wake();
+    this.wake();
   }
 
   #take(): Arrival | undefined {
@@ -129,6 +136,10 @@ export class BrokerSource implements Source {
     }
     // An index instead of shift(), which copies the rest.
     if (++this.#taken === this.#waiting.length) this.#forget();
+    else if (this.#taken >= MOST_TAKEN) {
+      this.#waiting = this.#waiting.slice(this.#taken);
+      this.#taken = 0;
+    }
     try {
       const message = delivery.read();
       checkBodySize(message.body, this.#options);
@@ -145,14 +156,7 @@ export class BrokerSource implements Source {
   }
 
   async #wait(waitMs: number): Promise<Arrival> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => undefined;
+    await this.#sleeper.sleep(waitMs);
     return this.#take() ?? { kind: "none" };
   }
 }

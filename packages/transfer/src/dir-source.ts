@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { Message } from "@spoolwire/message";
 import { ConfigError, type Properties } from "@spoolwire/program";
+import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
 export interface DirSourceOptions {
@@ -74,7 +75,7 @@ export class DirSource implements Source {
   #taken = new Map<string, string>();
   #names: string[] = [];
   #lookAt = 0;
-  #wake: () => void = () => undefined;
+  readonly #sleeper = new Sleeper();
 
   /** @param clock the time, milliseconds: that of the file system */
   constructor(options: DirSourceOptions, clock = () => Date.now()) {
@@ -101,7 +102,7 @@ export class DirSource implements Source {
   }
 
   wake(): void {
-    this.#wake();
+    this.#sleeper.wake();
   }
 
   ack(ticket: Ticket): void {
@@ -182,14 +183,7 @@ export class DirSource implements Source {
 
   async #rest(waitMs: number): Promise<Arrival> {
     const left = this.#lookAt - performance.now();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, Math.min(waitMs, left)));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => undefined;
+    await this.#sleeper.sleep(Math.max(0, Math.min(waitMs, left)));
     if (performance.now() >= this.#lookAt) this.#look();
     return { kind: "none" };
   }

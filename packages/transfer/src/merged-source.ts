@@ -1,3 +1,4 @@
+import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
 /** One of several sources. */
@@ -26,7 +27,7 @@ export class MergedSource implements Source {
   readonly #all: readonly Source[];
   #turn = 0;
   #failure: { readonly error: unknown } | undefined;
-  #wake: () => void = () => undefined;
+  readonly #sleeper = new Sleeper();
 
   constructor(sources: readonly Source[]) {
     this.#all = sources;
@@ -49,7 +50,7 @@ export class MergedSource implements Source {
     const starts = this.#members.map(async (member) => {
       await member.source.start(signal);
       member.isUp = true;
-      this.#wake();
+      this.#sleeper.wake();
     });
     for (const start of starts) start.catch((error: unknown) => this.#fail(error));
     await Promise.any(starts).catch(({ errors }: AggregateError) => {
@@ -62,7 +63,7 @@ export class MergedSource implements Source {
   }
 
   wake(): void {
-    this.#wake();
+    this.#sleeper.wake();
     for (const { source } of this.#members) source.wake();
   }
 
@@ -118,25 +119,18 @@ export class MergedSource implements Source {
       .then((arrival) => {
         member.arrival = arrival;
         member.isAsked = false;
-        this.#wake();
+        this.#sleeper.wake();
       })
       .catch((error: unknown) => this.#fail(error));
   }
 
   async #wait(waitMs: number): Promise<Arrival> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => undefined;
+    await this.#sleeper.sleep(waitMs);
     return this.#take(waitMs) ?? { kind: "none" };
   }
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#wake();
+    this.#sleeper.wake();
   }
 }
