@@ -109,23 +109,24 @@ class Sender091 implements SendingConnection<Parcel091> {
     return this.#connection.close(timeoutMs);
   }
 
-  /** On a channel of its own: a refusal ends that, and must not touch what is under way on the other. */
   #declare({ destination, address }: Parcel091): Promise<void> {
-    const work = (async () => {
-      const channel = await this.#connection.model.createChannel();
-      // Told by what it refuses.
-      channel.on("error", () => undefined);
-      try {
-        await declare(channel, address);
-        this.#declared.set(destination, true);
-        await channel.close();
-      } catch (error) {
-        this.#declared.delete(destination);
-        throw error;
-      }
-    })();
+    const work = this.#declareNow(address);
     this.#declared.set(destination, work);
+    // The first to hear of the end: those that wait for it follow at once, and nothing can come between.
+    work.then(
+      () => this.#declared.set(destination, true),
+      () => this.#declared.delete(destination),
+    );
     return work;
+  }
+
+  /** On a channel of its own: a refusal ends that, and must not touch what is under way on the other. */
+  async #declareNow(address: Address): Promise<void> {
+    const channel = await this.#connection.model.createChannel();
+    // Told by what it refuses.
+    channel.on("error", () => undefined);
+    await declare(channel, address);
+    await channel.close();
   }
 
   #publish(parcel: Parcel091, done: Done): void {
