@@ -17,7 +17,7 @@ import {
 import { startActiveMq } from "../test/helpers/activemq.js";
 import { endWithUs, freePort, startChild } from "../test/helpers/broker.js";
 import { root } from "../test/helpers/embedded.js";
-import { startRabbitMq } from "../test/helpers/rabbitmq.js";
+import { overAmqp, startRabbitMq } from "../test/helpers/rabbitmq.js";
 import { canInstall, command as installCommand, install, missing } from "../test/helpers/requirements.js";
 import { takeInput } from "./input.js";
 import { drawFlow, type Hop } from "./picture.js";
@@ -36,6 +36,14 @@ const options = [
     value: "NAME",
     default: "embedded",
     help: "embedded, rabbitmq or activemq",
+  },
+  {
+    name: "protocol",
+    type: "string",
+    value: "NAME",
+    choices: ["stomp", "amqp10", "amqp091"],
+    default: "stomp",
+    help: "what the agents speak; AMQP with rabbitmq only",
   },
   {
     name: "directory",
@@ -72,6 +80,8 @@ const failed = new AbortController();
 
 interface DemoBroker {
   readonly title: string;
+  /** The program that moves messages from and to it. */
+  readonly agent: "stompclt" | "amqpclt";
   readonly uri: string;
   /** Credential string, if it asks for one. */
   readonly auth?: string;
@@ -89,13 +99,13 @@ process.exitCode = await runProgram(
     relations: [excludes("supervised", "broker"), requires("seconds", "supervised")],
   },
   process.argv.slice(2),
-  async ({ options: { input, directory, broker: name, supervised, seconds }, signal }) => {
+  async ({ options: { input, directory, broker: name, protocol, supervised, seconds }, signal }) => {
     if (directory === undefined) rmSync(work, { recursive: true, force: true });
     else work = resolve(directory);
     mkdirSync(work, { recursive: directory === undefined });
     const title = await takeInput(input, root, join(work, "input"));
     if (supervised) return await showSupervised({ work, title, seconds, signal });
-    const broker = await startBroker(name);
+    const broker = await startBroker(name, protocol as "stomp" | "amqp10" | "amqp091");
     try {
       return await show(title, broker);
     } finally {
@@ -104,7 +114,10 @@ process.exitCode = await runProgram(
   },
 );
 
-async function startBroker(name: string): Promise<DemoBroker> {
+async function startBroker(name: string, protocol: "stomp" | "amqp10" | "amqp091"): Promise<DemoBroker> {
+  if (protocol !== "stomp" && name !== "rabbitmq") {
+    throw new ConfigError(`--protocol ${protocol} needs --broker rabbitmq, got "${name}"`);
+  }
   if (name === "embedded") {
     const port = await freePort();
     const uri = `stomp://127.0.0.1:${port}`;
@@ -117,7 +130,7 @@ async function startBroker(name: string): Promise<DemoBroker> {
       name: "broker",
       ready: /listening on/,
     });
-    return { title: "embedded broker", uri, command, stop: () => child.stop() };
+    return { title: "embedded broker", agent: "stompclt", uri, command, stop: () => child.stop() };
   }
   if (name !== "rabbitmq" && name !== "activemq") {
     throw new ConfigError(`Expected --broker to be embedded, rabbitmq or activemq, got "${name}"`);
@@ -126,13 +139,14 @@ async function startBroker(name: string): Promise<DemoBroker> {
   if (absent.length > 0 && canInstall()) install(absent);
   else if (absent.length > 0)
     throw new ConfigError(`${name} is not installed; as root: ${installCommand(absent)}`);
-  const broker = await (name === "rabbitmq" ? startRabbitMq() : startActiveMq());
-  return {
-    title: name === "rabbitmq" ? "RabbitMQ" : "ActiveMQ",
-    uri: broker.uri,
-    auth: broker.auth,
-    stop: () => broker.stop(),
+  const start = async () => {
+    const rabbit = await startRabbitMq();
+    return protocol === "stomp" ? rabbit : overAmqp(rabbit, protocol);
   };
+  const running = await (name === "rabbitmq" ? start() : startActiveMq());
+  const { uri, auth, agent } = running;
+  const title = name === "rabbitmq" ? "RabbitMQ" : "ActiveMQ";
+  return { title, uri, auth, agent, stop: () => running.stop() };
 }
 
 /** Run the four programs and tell what happened. */
@@ -143,7 +157,14 @@ async function show(title: string, broker: DemoBroker): Promise<number> {
     ...["--header", "destination=/queue/demo", "persistent=true", "--", at("input")],
   ];
   const send = [
-    ...["bin/stompclt", "--incoming-queue", `path=${at("a")}`, "--remove", "--reliable", "--statistics"],
+    ...[
+      `bin/${broker.agent}`,
+      "--incoming-queue",
+      `path=${at("a")}`,
+      "--remove",
+      "--reliable",
+      "--statistics",
+    ],
     ...["--outgoing-broker-uri", broker.uri, ...auth("outgoing")],
   ];
   process.stdout.write(
@@ -156,7 +177,7 @@ async function show(title: string, broker: DemoBroker): Promise<number> {
   const consumeUntil = count > 0 ? ["--count", `${count}`, "--wait", "60"] : ["--count", "0", "--wait", "1"];
   const receive = [
     ...[
-      "bin/stompclt",
+      `bin/${broker.agent}`,
       "--incoming-broker-uri",
       broker.uri,
       ...auth("incoming"),

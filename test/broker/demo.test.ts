@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { endWithUs, inMemory, removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { root } from "../helpers/embedded.js";
+import { realLines } from "../helpers/real-lines.js";
 import { requires } from "../helpers/requirements.js";
 
 const directory = temporaryDirectory("demo");
@@ -85,17 +86,26 @@ describe("npm run demo", () => {
     expect(status).toBe(0);
   });
 
-  test.each(["rabbitmq", "activemq"].filter(requires))(
-    "works with %s",
-    { timeout: 400_000 },
-    async (broker) => {
-      const work = join(temporaryDirectory("demo", inMemory), "flow");
-      const { status, stdout, stderr } = await demo(["--broker", broker, "--directory", work]);
-      removeDirectory(dirname(work));
-      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-      expect(stdout).toContain("The output is identical to the input");
-    },
-  );
+  test.each(
+    [
+      { broker: "rabbitmq", protocol: "stomp", agent: "stompclt" },
+      { broker: "rabbitmq", protocol: "amqp10", agent: "amqpclt" },
+      { broker: "rabbitmq", protocol: "amqp091", agent: "amqpclt" },
+      { broker: "activemq", protocol: "stomp", agent: "stompclt" },
+    ].filter(({ broker }) => requires(broker)),
+  )("works with $broker over $protocol", { timeout: 400_000 }, async ({ broker, protocol, agent }) => {
+    const work = join(temporaryDirectory("demo", inMemory), "flow");
+    // The whole log with the broker's own protocol; 2,000 lines are enough to see that another goes too.
+    const input = join(directory, "input");
+    writeFileSync(input, Buffer.from(realLines(2000).join("\n")));
+    const file = protocol === "stomp" ? [] : ["--input", input];
+    const how = ["--broker", broker, "--protocol", protocol, "--directory", work, ...file];
+    const { status, stdout, stderr } = await demo(how);
+    removeDirectory(dirname(work));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("The output is identical to the input");
+    expect(stdout).toContain(`\n  bin/${agent} --incoming-queue`);
+  });
 
   test("--supervised: gives back the input, whoever is killed", { timeout: 400_000 }, async () => {
     const file = join(directory, "lines");
@@ -118,6 +128,10 @@ describe("npm run demo", () => {
     expect(await demo(["--broker", "kafka"])).toMatchObject({
       status: 64,
       stderr: 'demo: Expected --broker to be embedded, rabbitmq or activemq, got "kafka" (see demo --help)\n',
+    });
+    expect(await demo(["--protocol", "amqp10"])).toMatchObject({
+      status: 64,
+      stderr: 'demo: --protocol amqp10 needs --broker rabbitmq, got "embedded" (see demo --help)\n',
     });
     expect(await demo(["--input", "/no/such/file"])).toMatchObject({ status: 66 });
   });
