@@ -9,14 +9,16 @@ import { Sending10 } from "./sending-10.js";
 /** AMQP 1.0, for an agent. */
 export const amqp10: Protocol = {
   schemes: ["amqp", "amqps", "amqp10", "amqp10s"],
+  modules: ["rhea"],
   openSource: (options) => new BrokerSource(new Receiving10(options), options),
   openSink: (options) => new BrokerSink(new Sending10(options), options),
   checkMessage: (message) => void toEncoded(message),
 };
 
-/** AMQP 0-9-1, for an agent. */
+/** AMQP 0-9-1, for an agent: by its own schemes, or by a module, of which pika and kombu are the original's. */
 export const amqp091: Protocol = {
-  schemes: ["amqp091", "amqp091s"],
+  schemes: ["amqp091", "amqp091s", "amqp", "amqps"],
+  modules: ["amqplib", "pika", "kombu"],
   openSource: (options) => new BrokerSource(new Receiving091(options), options),
   openSink: (options) => new BrokerSink(new Sending091(options), options),
   checkMessage: (message) => void prepare091(message),

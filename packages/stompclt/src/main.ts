@@ -1,6 +1,6 @@
 import { ConfigError, type Streams } from "@spoolwire/program";
 import { toFrame } from "@spoolwire/stomp";
-import { checkBodySize, runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
+import { runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
 import { StompSink } from "./stomp-sink.js";
 import { StompSource } from "./stomp-source.js";
 import { UdpSink } from "./udp-sink.js";
@@ -13,7 +13,7 @@ export const stomp: Protocol = {
     return new StompSource(options);
   },
   openSink: (options) => (isUdp(options) ? new UdpSink(options) : new StompSink(options)),
-  checkMessage: (message, options) => checkBodySize(toFrame(message).body, options),
+  checkMessage: (message) => void toFrame(message),
 };
 
 const isUdp = ({ uri }: BrokerOptions) => uri.startsWith("udp:");

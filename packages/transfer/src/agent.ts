@@ -23,6 +23,7 @@ import { agentOptions, agentRelations } from "./options.js";
 import { Checker, type CallbackPolicy } from "./callback.js";
 import { compileCallback, loadCallback } from "./load-callback.js";
 import { defaultBackOff, type BackOff } from "./back-off.js";
+import { checkBodySize } from "./body-size.js";
 import { DirSource, parseDirOptions } from "./dir-source.js";
 import { MergedSource } from "./merged-source.js";
 import { DrySink } from "./dry-run.js";
@@ -87,14 +88,16 @@ export interface BrokerSourceOptions extends BrokerOptions {
 
 /** One way to talk to brokers: what an agent adds to the loop and the queues. */
 export interface Protocol {
-  /** The URI schemes that it speaks. */
+  /** The URI schemes that it speaks; of two that speak one the first does, unless a module is named. */
   readonly schemes: readonly string[];
+  /** What users may call it with `--…-broker-module`. */
+  readonly modules?: readonly string[];
   /** @throws ConfigError or TypeError if the options make no sense to it */
   openSource(options: BrokerSourceOptions): Source;
   /** @throws ConfigError or TypeError if the options make no sense to it */
   openSink(options: BrokerOptions): Sink;
   /** @throws MessageError if no broker could be sent this message */
-  checkMessage(message: Message, options: BrokerOptions): void;
+  checkMessage(message: Message): void;
 }
 
 export interface AgentSpec {
@@ -290,7 +293,10 @@ function openSink(values: Values, surroundings: Surroundings): Sink {
   const side = brokerSide("outgoing", values["outgoing-broker-uri"] ?? "", values, surroundings);
   const sink = side.protocol.openSink(side.options);
   if (!isDry) return sink;
-  return new DrySink(print, (message) => side.protocol.checkMessage(message, side.options));
+  return new DrySink(print, (message) => {
+    checkBodySize(message.body, side.options);
+    side.protocol.checkMessage(message);
+  });
 }
 
 /** Whether a run is over some day without being told, so that somebody waits for it: cron, a script. */
@@ -304,12 +310,7 @@ function brokerSide(
   values: Values,
   { protocols, log, onAway }: Surroundings,
 ): { protocol: Protocol; options: BrokerOptions } {
-  const scheme = uri.slice(0, Math.max(0, uri.indexOf(":")));
-  const protocol = protocols.find(({ schemes }) => schemes.includes(scheme));
-  if (!protocol) {
-    const known = protocols.flatMap(({ schemes }) => schemes).map((name) => `${name}://`);
-    throw new ConfigError(`Expected --${side}-broker-uri to start with ${known.join(", ")}, got "${scheme}"`);
-  }
+  const protocol = chooseProtocol(side, uri, values[`${side}-broker-module`], protocols);
   const credentials = values[`${side}-broker-auth`] ?? [];
   const certificates = credentials.filter((each) => each.scheme === "x509");
   const others = credentials.filter((each) => each.scheme !== "x509");
@@ -342,6 +343,27 @@ function brokerSide(
     onAway,
   };
   return { protocol, options };
+}
+
+/** @throws ConfigError */
+function chooseProtocol(
+  side: "incoming" | "outgoing",
+  uri: string,
+  module: string | undefined,
+  all: readonly Protocol[],
+): Protocol {
+  const named = module === undefined ? all : all.filter(({ modules = [] }) => modules.includes(module));
+  if (named.length === 0) {
+    const known = all.flatMap(({ modules = [] }) => modules).join(", ");
+    const message = `Expected --${side}-broker-module to be one of ${known}, got "${module}"`;
+    throw new ConfigError([{ message, option: `${side}-broker-module` }]);
+  }
+  const scheme = uri.slice(0, Math.max(0, uri.indexOf(":")));
+  const protocol = named.find(({ schemes }) => schemes.includes(scheme));
+  if (protocol) return protocol;
+  const known = [...new Set(named.flatMap(({ schemes }) => schemes))].map((name) => `${name}://`).join(", ");
+  const by = module === undefined ? "" : ` for ${module}`;
+  throw new ConfigError(`Expected --${side}-broker-uri to start with ${known}${by}, got "${scheme}"`);
 }
 
 /** A queue's options as they are written on a command line: all text. */

@@ -9,11 +9,14 @@ import {
 } from "@spoolwire/program";
 import { callbackPolicies } from "./callback.js";
 
-const uri = "where the broker is, as stomp://HOST:PORT, stomp+ssl://HOST:PORT or failover:(URI,URI)";
+const uri =
+  "where the broker is, as stomp://HOST:PORT, stomp+ssl://HOST:PORT, failover:(URI,URI), " +
+  "amqp://HOST:PORT/VHOST or amqps://HOST:PORT/VHOST";
 const auth =
   "how to log in: none, `plain name=N pass=P`, `x509 cert=F key=F ca=F`, or file=PATH that holds one of them";
 const connect = "more headers for the connection, such as host=VHOST";
 const type = "which broker it is, if it cannot be guessed: ActiveMQ, Apollo, Artemis, RabbitMQ, Spoolwire";
+const module = "amqp:// and amqps:// only: rhea speaks AMQP 1.0 (the default), amqplib AMQP 0-9-1";
 const sockopts = "how to set up the socket: keepalive, keepidle, nodelay, localaddr, family";
 const stompDebug =
   "trace to the log, with --debug: connection, api, command, header, body, io, or all; several with commas";
@@ -31,6 +34,7 @@ export const agentOptions = [
     help: `receive: ${uri}; several: from all of them at once`,
   },
   { name: "incoming-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
+  { name: "incoming-broker-module", type: "string", value: "NAME", help: module },
   { name: "incoming-broker-connect", type: "properties", help: connect },
   { name: "incoming-broker-sockopts", type: "properties", help: sockopts },
   { name: "incoming-broker-stomp-debug", type: "string", value: "WORDS", help: stompDebug },
@@ -42,6 +46,7 @@ export const agentOptions = [
   },
   { name: "outgoing-broker-uri", type: "string", value: "URI", help: `send: ${uri}, or udp://HOST:PORT` },
   { name: "outgoing-broker-auth", type: "credential", many: true, value: "CREDENTIAL", help: auth },
+  { name: "outgoing-broker-module", type: "string", value: "NAME", help: module },
   { name: "outgoing-broker-connect", type: "properties", help: connect },
   { name: "outgoing-broker-sockopts", type: "properties", help: sockopts },
   { name: "outgoing-broker-stomp-debug", type: "string", value: "WORDS", help: stompDebug },
@@ -198,7 +203,7 @@ export const agentOptions = [
 export const agentRelations: readonly Relation[] = [
   exactlyOne("incoming-broker-uri", "incoming-queue"),
   exactlyOne("outgoing-broker-uri", "outgoing-queue"),
-  ...["auth", "connect", "sockopts", "stomp-debug", "type"].flatMap((what) => [
+  ...["auth", "connect", "module", "sockopts", "stomp-debug", "type"].flatMap((what) => [
     requires(`incoming-broker-${what}`, "incoming-broker-uri"),
     requires(`outgoing-broker-${what}`, "outgoing-broker-uri"),
   ]),
