@@ -96,7 +96,7 @@ process.exitCode = await runProgram(
     version: "0.1.0",
     summary: "Send the lines of a real file through two spools and a broker, and compare what comes out.",
     options,
-    relations: [excludes("supervised", "broker"), requires("seconds", "supervised")],
+    relations: [excludes("supervised", "broker", "protocol"), requires("seconds", "supervised")],
   },
   process.argv.slice(2),
   async ({ options: { input, directory, broker: name, protocol, supervised, seconds }, signal }) => {

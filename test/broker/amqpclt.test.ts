@@ -1,9 +1,9 @@
 // What amqpclt promises, with each AMQP: what all agents do, and what only AMQP has.
 import { Message } from "@spoolwire/message";
 import { beforeEach, expect, test } from "vitest";
+import { runAgent } from "../helpers/agents.js";
 import { startActiveMq } from "../helpers/activemq.js";
 import { onRabbitMq } from "../helpers/each-broker.js";
-import { run } from "../helpers/programs.js";
 import { requires } from "../helpers/requirements.js";
 import { itMoves, ok, take, timeout, useRoad, type Road } from "./moving.js";
 
@@ -24,20 +24,20 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
       const lost = add(isOld ? "/exchange/amq.direct/nowhere" : "/exchange/nowhere");
       const missing = add("/exchange/missing/x");
       road.fill(2);
-      const { status, stderr } = await run("amqpclt", road.sender("--reliable"));
+      const { status, stderr } = await runAgent("amqpclt", road.sender("--reliable"));
       expect(stderr).toMatch(new RegExp(`${lost}: .*(NO_ROUTE|amqp:not-found).*; it stays where it is\n`));
       expect(stderr).toMatch(
         new RegExp(`${missing}: .*(NOT_FOUND|amqp:not-found).*; it stays where it is\n`),
       );
       expect(status).toBe(65);
       expect([...road.a].sort()).toEqual([lost, missing].sort());
-      expect(await run("amqpclt", road.receiver("--count", "2"))).toMatchObject(ok);
+      expect(await runAgent("amqpclt", road.receiver("--count", "2"))).toMatchObject(ok);
     },
   );
 
   test("a subscription to a queue that is not there is an error in one line", { timeout }, async () => {
     road.destination = "/amq/queue/nowhere";
-    const { status, stderr } = await run("amqpclt", road.receiver("--count", "1", "--no-reconnect"));
+    const { status, stderr } = await runAgent("amqpclt", road.receiver("--count", "1", "--no-reconnect"));
     expect(stderr).toMatch(/^amqpclt: [^\n]*nowhere[^\n]*\n$/);
     expect(status).toBe(76);
   });
@@ -57,7 +57,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
         ];
         for (const message of sent) road.a.addMessage(message);
         const toActive = road.sender("--reliable").map((word) => (word === rabbit.uri ? active.uri : word));
-        expect(await run("amqpclt", toActive)).toMatchObject(ok);
+        expect(await runAgent("amqpclt", toActive)).toMatchObject(ok);
         const old = rabbit.uri.replace("amqp10", "amqp091");
         const hops = [
           {
@@ -69,7 +69,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
             next: "second",
           },
           { program: "amqpclt", from: rabbit, uri: rabbit.uri, to: old, queue: "second", next: "third" },
-        ];
+        ] as const;
         for (const { program, from, uri, to, queue, next } of hops) {
           const shovel = [
             ...["--incoming-broker-uri", uri, "--incoming-broker-auth", from.auth],
@@ -77,7 +77,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
             ...["--outgoing-broker-uri", to, "--outgoing-broker-auth", rabbit.auth],
             ...["--callback-code", `hdr.destination = "/queue/${next}"`],
           ];
-          expect(await run(program, shovel)).toMatchObject(ok);
+          expect(await runAgent(program, shovel)).toMatchObject(ok);
         }
         const last = [
           ...[
@@ -91,7 +91,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
           ],
           ...["--subscribe", "destination=/queue/third", "--outgoing-queue", `path=${road.b.path}`],
         ];
-        expect(await run("amqpclt", last)).toMatchObject(ok);
+        expect(await runAgent("amqpclt", last)).toMatchObject(ok);
         const came = take(road.b);
         expect(came.map(({ body }) => body)).toEqual(sent.map(({ body }) => body));
         expect(came[0]?.header).toMatchObject({

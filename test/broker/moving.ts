@@ -3,8 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runAgent } from "../helpers/agents.js";
 import { inMemory, removeDirectory, temporaryDirectory, type TestBroker } from "../helpers/broker.js";
-import { run, start } from "../helpers/programs.js";
+import { start } from "../helpers/programs.js";
 
 export const timeout = 60_000;
 export const ok = { status: 0, stdout: "", stderr: "" };
@@ -98,9 +99,11 @@ export function itMoves(broker: () => TestBroker): void {
       ];
       for (const body of bodies)
         road.a.addMessage(new Message({ header: { destination: road.destination }, body }));
-      expect(await run(agent, road.sender(...reliable))).toMatchObject(ok);
+      expect(await runAgent(agent, road.sender(...reliable))).toMatchObject(ok);
       expect(road.a.count()).toBe(0);
-      expect(await run(agent, road.receiver(...reliable, "--count", `${bodies.length}`))).toMatchObject(ok);
+      expect(await runAgent(agent, road.receiver(...reliable, "--count", `${bodies.length}`))).toMatchObject(
+        ok,
+      );
       const received = take(road.b).map(({ body }) => body);
       // An empty body has no kind of its own: nobody can tell empty text from empty bytes without a type.
       expect(received.map((body) => (body.length === 0 ? "" : body))).toEqual(bodies);
@@ -116,15 +119,15 @@ export function itMoves(broker: () => TestBroker): void {
       };
       const odd = { "x-newline": "two\nlines", "x-spaces": " padded " };
       road.a.addMessage(new Message({ header: { ...header, ...odd }, body: "x" }));
-      await run(agent, road.sender(...reliable));
-      await run(agent, road.receiver(...reliable, "--count", "1"));
+      await runAgent(agent, road.sender(...reliable));
+      await runAgent(agent, road.receiver(...reliable, "--count", "1"));
       expect(take(road.b)[0]?.header).toMatchObject({ ...header, ...odd });
     });
   });
 
   test("moves from broker to broker", { timeout }, async () => {
     road.fill(10);
-    await run(agent, road.sender());
+    await runAgent(agent, road.sender());
     const { uri, auth } = broker();
     const shovel = [
       ...[
@@ -138,16 +141,16 @@ export function itMoves(broker: () => TestBroker): void {
       ...["--outgoing-broker-uri", uri, "--outgoing-broker-auth", auth, "--reliable", "--count", "10"],
     ];
     // The messages go back to where they come from, once.
-    expect(await run(agent, shovel)).toMatchObject(ok);
-    await run(agent, road.receiver("--count", "10"));
+    expect(await runAgent(agent, shovel)).toMatchObject(ok);
+    await runAgent(agent, road.receiver("--count", "10"));
     expect(take(road.b)).toHaveLength(10);
   });
 
   test("leaves with the broker what it has not confirmed", { timeout }, async () => {
     road.fill(10);
-    await run(agent, road.sender());
-    expect(await run(agent, road.receiver("--reliable", "--count", "4"))).toMatchObject(ok);
-    expect(await run(agent, road.receiver("--reliable", "--timeout-inactivity", "2"))).toMatchObject(ok);
+    await runAgent(agent, road.sender());
+    expect(await runAgent(agent, road.receiver("--reliable", "--count", "4"))).toMatchObject(ok);
+    expect(await runAgent(agent, road.receiver("--reliable", "--timeout-inactivity", "2"))).toMatchObject(ok);
     expect(
       take(road.b)
         .map(({ body }) => String(body))
@@ -157,15 +160,15 @@ export function itMoves(broker: () => TestBroker): void {
 
   test("does not receive when the queue cannot be written: the broker keeps all", { timeout }, async () => {
     road.fill(3);
-    await run(agent, road.sender());
+    await runAgent(agent, road.sender());
     writeFileSync(join(road.directory, "file"), "");
     const elsewhere = road
       .receiver("--reliable")
       .map((word) => word.replace(road.b.path, join(road.directory, "file")));
-    const { status, stderr } = await run(agent, elsewhere);
+    const { status, stderr } = await runAgent(agent, elsewhere);
     expect(stderr).toMatch(/^\w+: E(EXIST|NOTDIR): [^\n]*file'\n$/);
     expect(status).toBeGreaterThan(64);
-    await run(agent, road.receiver("--reliable", "--count", "3"));
+    await runAgent(agent, road.receiver("--reliable", "--count", "3"));
     expect(take(road.b)).toHaveLength(3);
   });
 
@@ -191,7 +194,7 @@ export function itMoves(broker: () => TestBroker): void {
     async () => {
       const bad = road.a.addMessage(new Message({ header: { to: "nobody" }, body: "x" }));
       road.fill(2);
-      const { status, stderr } = await run(agent, road.sender("--reliable"));
+      const { status, stderr } = await runAgent(agent, road.sender("--reliable"));
       const reason = "A message to be sent needs a destination header, got none";
       expect(stderr).toBe(`${agent}: ${road.a.path}/${bad}: ${reason}; it stays where it is\n`);
       expect(status).toBe(65);
@@ -204,7 +207,7 @@ export function itMoves(broker: () => TestBroker): void {
     const before = [...road.a];
     const auth = "plain name=spool pass=not-the-s3cret";
     const argv = road.sender("--reliable").map((word) => (word === broker().auth ? auth : word));
-    const { status, stderr } = await run(agent, argv);
+    const { status, stderr } = await runAgent(agent, argv);
     expect(stderr).toMatch(/^\w+: \w+:\/\/127\.0\.0\.1:\d+: The broker refuses the connection: [^\n]+\n$/);
     expect(stderr).not.toContain("s3cret");
     expect(status).toBe(77);

@@ -2,8 +2,8 @@
 import { Message } from "@spoolwire/message";
 import { parseUri, StompConnection } from "@spoolwire/stomp";
 import { beforeEach, expect, test } from "vitest";
+import { runAgent } from "../helpers/agents.js";
 import { onEachBroker } from "../helpers/each-broker.js";
-import { run } from "../helpers/programs.js";
 import { itMoves, ok, take, timeout, useRoad, type Road } from "./moving.js";
 
 onEachBroker((broker, brokerName) => {
@@ -17,10 +17,16 @@ onEachBroker((broker, brokerName) => {
     road.fill(20);
     const debug = ["--reliable", "--prefetch", "5", "--debug"];
     expect(
-      await run("stompclt", road.sender("--reliable", "--outgoing-broker-connect", `version=${version}`)),
+      await runAgent(
+        "stompclt",
+        road.sender("--reliable", "--outgoing-broker-connect", `version=${version}`),
+      ),
     ).toMatchObject(ok);
     const connect = ["--incoming-broker-connect", `version=${version}`];
-    const { status, stderr } = await run("stompclt", road.receiver(...debug, ...connect, "--count", "20"));
+    const { status, stderr } = await runAgent(
+      "stompclt",
+      road.receiver(...debug, ...connect, "--count", "20"),
+    );
     expect(stderr).toContain(`STOMP ${version}`);
     expect(status).toBe(0);
     expect(take(road.b).map(({ body }) => String(body))).toEqual(
@@ -39,7 +45,7 @@ onEachBroker((broker, brokerName) => {
           ? `durable=true auto-delete=false x-queue-name=${who}`
           : `activemq.subscriptionName=${who}`;
       const receive = (...more: string[]) =>
-        run(
+        runAgent(
           "stompclt",
           road
             .receiver(
@@ -52,13 +58,13 @@ onEachBroker((broker, brokerName) => {
         );
       expect(await receive("--duration", "0.1")).toMatchObject(ok);
       road.fill(3);
-      expect(await run("stompclt", road.sender("--reliable"))).toMatchObject(ok);
+      expect(await runAgent("stompclt", road.sender("--reliable"))).toMatchObject(ok);
       expect(await receive("--count", "3")).toMatchObject(ok);
       expect(take(road.b).map(({ body }) => String(body))).toEqual(["0", "1", "2"]);
 
       expect(await receive("--duration", "0.1", "--unsubscribe", durable)).toMatchObject(ok);
       road.fill(3);
-      expect(await run("stompclt", road.sender("--reliable"))).toMatchObject(ok);
+      expect(await runAgent("stompclt", road.sender("--reliable"))).toMatchObject(ok);
       expect(await receive("--timeout-inactivity", "1", "--unsubscribe", durable)).toMatchObject(ok);
       expect(road.b.count()).toBe(0);
     });
@@ -81,12 +87,12 @@ onEachBroker((broker, brokerName) => {
         headers: { destination: road.destination, "reply-to": mine },
         body: "question",
       });
-      expect(await run("stompclt", road.receiver("--reliable", "--count", "1"))).toMatchObject(ok);
+      expect(await runAgent("stompclt", road.receiver("--reliable", "--count", "1"))).toMatchObject(ok);
       const [question] = take(road.b);
       road.a.addMessage(
         new Message({ header: { destination: question?.header["reply-to"] ?? "" }, body: "answer" }),
       );
-      expect(await run("stompclt", road.sender("--reliable"))).toMatchObject(ok);
+      expect(await runAgent("stompclt", road.sender("--reliable"))).toMatchObject(ok);
       await expect.poll(() => replies).toEqual(["answer"]);
       await asker.close();
     });
@@ -100,7 +106,7 @@ onEachBroker((broker, brokerName) => {
       "--outgoing-broker-sockopts",
       "keepidle=10 family=4",
     ];
-    const { status, stderr } = await run("stompclt", road.sender("--reliable", "--debug", ...details));
+    const { status, stderr } = await runAgent("stompclt", road.sender("--reliable", "--debug", ...details));
     expect(status, stderr).toBe(0);
     expect(stderr).not.toContain(broker().password);
     for (const [command, text] of [

@@ -4,12 +4,10 @@ import { createServer, type Server } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { amqp } from "@spoolwire/amqpclt";
 import { DqsQueue, Message } from "@spoolwire/message";
-import { main } from "@spoolwire/stompclt";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runAgent } from "../../helpers/agents.js";
 import { freePort } from "../../helpers/broker.js";
-import { call } from "../../helpers/in-process.js";
 import { run, type RunOptions } from "../../helpers/programs.js";
 
 let directory: string;
@@ -39,8 +37,6 @@ function state(): [string, string][] {
   });
 }
 
-const stompclt = (argv: readonly string[]) => call((args, streams) => main(args, amqp, streams), argv);
-
 const secret = "s3cret";
 const send = (uri: string, ...more: string[]) => [
   ...["--incoming-queue", `path=${queue.path}`, "--remove", "--reliable"],
@@ -66,7 +62,9 @@ async function refusedFor(
 ): Promise<{ status: number | null; lines: string[] }> {
   const before = state();
   // Another account needs a process of its own.
-  const { status, stdout, stderr } = options ? await run("stompclt", argv, options) : await stompclt(argv);
+  const { status, stdout, stderr } = options
+    ? await run("stompclt", argv, options)
+    : await runAgent("stompclt", argv);
   expect(stdout).toBe("");
   expect(stderr).not.toContain(secret);
   expect(state()).toEqual(before);
