@@ -1,6 +1,7 @@
 import type { ConsumeEvent, HeldElement } from "@spoolwire/dirq";
 import type { Message, MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
+import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
 export interface QueueSourceOptions {
@@ -42,7 +43,7 @@ export class QueueSource implements Source {
   #failure: { readonly error: unknown } | undefined;
   #purge: Promise<void> | undefined;
   #purgedAt = performance.now();
-  #wake: () => void = () => undefined;
+  readonly #sleeper = new Sleeper();
 
   constructor(queue: MessageQueue, log: Logger, options: QueueSourceOptions = {}) {
     this.name = `queue ${queue.path}`;
@@ -74,7 +75,7 @@ export class QueueSource implements Source {
   }
 
   wake(): void {
-    this.#wake();
+    this.#sleeper.wake();
   }
 
   ack(ticket: Ticket): void {
@@ -131,20 +132,7 @@ export class QueueSource implements Source {
   }
 
   async #wait(waitMs: number): Promise<Arrival> {
-    let isAwake = false;
-    this.#wake = () => (isAwake = true);
-    // An element that is there wakes us before this, and needs no timer.
-    await new Promise<void>((resolve) => process.nextTick(resolve));
-    if (!isAwake) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#wake = () => undefined;
+    await this.#sleeper.sleep(waitMs);
     return this.#take() ?? { kind: "none" };
   }
 
@@ -161,7 +149,7 @@ export class QueueSource implements Source {
     } catch (error) {
       this.#failure = { error };
     }
-    this.#wake();
+    this.#sleeper.wake();
   }
 
   #tell(event: ConsumeEvent): void {
@@ -170,7 +158,7 @@ export class QueueSource implements Source {
     const what = reason.includes(where) ? reason : `${where}: ${reason}`;
     const now = event.type === "quarantined" ? inQuarantine(event.quarantined) : "it stays where it is";
     this.#told.push(`${what}; ${now}`);
-    this.#wake();
+    this.#sleeper.wake();
   }
 
   /** Messages go on while the queue is purged, which takes long if it is large. */

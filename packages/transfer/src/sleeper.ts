@@ -1,20 +1,26 @@
-/** One who waits, and can be woken. */
+/** Waits that somebody else may end early. */
 export class Sleeper {
   #wake: () => void = () => undefined;
 
-  /** Resolves after so many milliseconds, or when it is woken. */
+  /** Resolves when woken, or after `ms`. */
   async sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    let isAwake = false;
+    this.#wake = () => (isAwake = true);
+    // What is about to be there wakes us in this turn, and needs no timer.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    if (!isAwake) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     this.#wake = () => undefined;
   }
 
-  /** Nothing if it does not sleep. */
+  /** End the wait that is under way, if there is one. */
   wake(): void {
     this.#wake();
   }
