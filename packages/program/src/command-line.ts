@@ -28,6 +28,13 @@ export function buildCommand(
   return command;
 }
 
+/** The help, and the commands of a program that has any. */
+export function helpText({ commands = {} }: ProgramSpec<readonly OptionEntry[]>, command: Command): string {
+  const width = Math.max(...Object.keys(commands).map(({ length }) => length));
+  const rows = Object.entries(commands).map(([name, help]) => `  ${name.padEnd(width)}  ${help}\n`);
+  return command.helpInformation() + (rows.length > 0 ? `\nCommands:\n${rows.join("")}` : "");
+}
+
 /**
  * What a command line gives. Commander takes the words apart; values and their checks are ours, so that files can have
  * the same.

@@ -11,8 +11,13 @@ const words = (list: readonly string[]) =>
 /**
  * A script that completes the options of a program in bash, made from its table. To be read by the shell at its
  * start: `source <(stompclt --completion bash)`.
+ * @param commands what is not an option is one of these, and not a file
  */
-export function completion(program: string, entries: readonly OptionEntry[]): string {
+export function completion(
+  program: string,
+  entries: readonly OptionEntry[],
+  commands: readonly string[] = [],
+): string {
   const cases = entries
     .filter((entry) => valueName(entry) !== undefined)
     .map((entry) => {
@@ -27,7 +32,7 @@ ${cases.join("\n")}
   if [[ $word == -* ]]; then
     ${words(entries.flatMap(forms))}
   else
-    ${files}
+    ${commands.length > 0 ? words(commands) : files}
   fi`,
   );
 }

@@ -1,5 +1,5 @@
 import { bindTree } from "./bind.js";
-import { readConfiguration } from "./config-file.js";
+import { configurationTypes, readConfiguration, type ConfigurationType } from "./config-file.js";
 import type { ConfigGeneralOptions } from "./config-general.js";
 import type { ConfigBlock } from "./config-tree.js";
 import { ConfigError, type Problem } from "./errors.js";
@@ -26,6 +26,14 @@ export const configurationOptions = [
     aliases: ["conf", "cfg"],
     notInFiles: true,
     help: "read options from a file, in the Apache style, or JSON or YAML by its name; the command line wins",
+  },
+  {
+    name: "config-type",
+    type: "string",
+    choices: configurationTypes,
+    aliases: ["conftype"],
+    notInFiles: true,
+    help: "how that file is written, whatever its name",
   },
   {
     name: "config-general",
@@ -64,7 +72,8 @@ export async function readFileOptions(
   const file = valueOf("config");
   if (file === "") return { given: [], problems: [], warnings: [], tree: undefined };
   const parsing = { ...(interpolate && { interpolate }), ...parserOptions(valueOf("config-general")) };
-  const { tree, warnings } = await readConfiguration(file, parsing);
+  const type = valueOf("config-type") as ConfigurationType | "";
+  const { tree, warnings } = await readConfiguration(file, parsing, type || undefined);
   const { given: bound, problems } = bindTree(options(tree), entries, root);
   return { given: bound, problems, warnings, tree };
 }

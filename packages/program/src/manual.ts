@@ -34,16 +34,37 @@ export function manualPage(
     section("NAME", `${roff(name)} \\- ${roff(lowerFirst(summary))}`),
     section("SYNOPSIS", `.B ${roff(name)}\n[\\fIOPTION\\fR...]${operands ? ` ${roff(operands)}` : ""}`),
     section("DESCRIPTION", roff(summary)),
+    ...(spec.commands ? [section("COMMANDS", definitions(spec.commands))] : []),
     section("OPTIONS", entries.map(option).join("\n")),
   ];
   if (spec.configuration)
     sections.push(section("CONFIGURATION FILE", configuration(spec.configuration.root)));
-  const rows = Object.entries(statuses).map(([status, meaning]) => `.TP\n.B ${status}\n${roff(meaning)}`);
-  sections.push(section("EXIT STATUS", rows.join("\n")));
+  for (const [title, keys] of Object.entries(spec.keys ?? {})) {
+    const rows = keys.map((entry) => [entry.name, entry.help + notes(entry)]);
+    sections.push(
+      section(title.toUpperCase(), definitions(Object.fromEntries(rows) as Record<string, string>)),
+    );
+  }
+  sections.push(section("EXIT STATUS", definitions(statuses)));
   return `${sections.join("\n")}\n`;
 }
 
 const section = (title: string, text: string) => `.SH ${title}\n${text}`;
+
+const definitions = (rows: Readonly<Record<string, string>>) =>
+  Object.entries(rows)
+    .map(([name, text]) => `.TP\n.B ${roff(name)}\n${roff(text)}`)
+    .join("\n");
+
+/** What its table says of it beside the help, in parentheses. */
+function notes(entry: OptionEntry, ...others: readonly string[]): string {
+  const all = [
+    ...others,
+    ...(entry.many ? ["may be repeated"] : []),
+    ...(entry.default === undefined ? [] : [`default ${entry.default}`]),
+  ];
+  return all.length > 0 ? ` (${all.join("; ")})` : "";
+}
 
 function option(entry: OptionEntry): string {
   const value = valueName(entry);
@@ -52,12 +73,8 @@ function option(entry: OptionEntry): string {
     `--${entry.name}`,
     ...(entry.aliases ?? []).map((alias) => `--${alias}`),
   ].map((form) => `\\fB${roff(form)}\\fR`);
-  const notes = [
-    ...(entry.type === "boolean" && !entry.notInFiles ? [`taken back by --no-${entry.name}`] : []),
-    ...(entry.many ? ["may be repeated"] : []),
-    ...(entry.default === undefined ? [] : [`default ${entry.default}`]),
-  ];
-  const text = entry.help + (notes.length > 0 ? ` (${notes.join("; ")})` : "");
+  const isTakenBack = entry.type === "boolean" && !entry.notInFiles;
+  const text = entry.help + notes(entry, ...(isTakenBack ? [`taken back by --no-${entry.name}`] : []));
   return `.TP\n${forms.join(", ")}${value === undefined ? "" : ` \\fI${roff(value)}\\fR`}\n${roff(text)}`;
 }
 

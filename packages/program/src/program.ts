@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
-import { buildCommand, readArguments } from "./command-line.js";
+import { buildCommand, helpText, readArguments } from "./command-line.js";
 import { completion, shells } from "./completion.js";
 import { configurationOptions, readFileOptions, type ConfigurationSpec } from "./configuration.js";
 import type { ConfigBlock } from "./config-tree.js";
@@ -29,6 +29,10 @@ export interface ProgramSpec<Entries extends readonly OptionEntry[]> {
   readonly relations?: readonly Relation[];
   /** How the operands are called in the help, as `QUEUE [FILE…]`; without it there are none. */
   readonly operands?: string;
+  /** What the first operand may be, each with its help. */
+  readonly commands?: Readonly<Record<string, string>>;
+  /** What blocks of its configuration may say beside options, for the manual: the keys of each, by what it is called. */
+  readonly keys?: Readonly<Record<string, readonly OptionEntry[]>>;
   /** The first operand is a command: what follows it is the command's, whatever it looks like. */
   readonly isCommandLast?: boolean;
   /** It has `--config FILE` and what belongs to it. */
@@ -198,10 +202,12 @@ function answerOf(
   command: Command,
   entries: readonly OptionEntry[],
 ): string | undefined {
-  if (asked("help")) return command.helpInformation();
+  if (asked("help")) return helpText(spec, command);
   if (asked("version")) return `${spec.name} ${spec.version}\n`;
   if (asked("list")) return entries.map((entry) => `--${entry.name}\n`).join("");
-  if (asked("completion") === "bash") return completion(spec.name, entries);
+  if (asked("completion") === "bash") {
+    return completion(spec.name, entries, Object.keys(spec.commands ?? {}));
+  }
   return undefined;
 }
 

@@ -4,7 +4,13 @@ import { ConfigError, ExitStatus, runProgram } from "@spoolwire/program";
 import { fileURLToPath } from "node:url";
 import { main as simplevisor } from "./main.js";
 
-const commands = ["start", "stop", "restart", "status", "check"];
+const commands = {
+  start: "supervise in the background; with a path, start that child",
+  stop: "stop all and the supervisor; with a path, stop that child",
+  restart: "stop and start",
+  status: "tell whether it runs (3: it does not)",
+  check: "tell whether all are as expected (1: they are not)",
+};
 
 /**
  * The program `simplevisor-control`, for init scripts: what to supervise comes from the environment, in SIMPLEVISOR_NAME,
@@ -16,6 +22,7 @@ export function main(argv: readonly string[]): Promise<number> {
     version: "0.1.0",
     summary: "Run simplevisor as a service, as SIMPLEVISOR_CONF and its like in the environment say.",
     options: [],
+    commands,
     operands: "start|stop|restart|status|check [PATH]",
   } as const;
   return runProgram(spec, argv, async ({ operands: [command = "", path], log }) => {
@@ -24,8 +31,8 @@ export function main(argv: readonly string[]): Promise<number> {
       SIMPLEVISOR_PIDFILE: pidFile,
       SIMPLEVISOR_LOCKFILE: lockFile,
     } = process.env;
-    if (!commands.includes(command)) {
-      throw new ConfigError(`Expected one of ${commands.join(", ")}, got "${command}"`);
+    if (!Object.hasOwn(commands, command)) {
+      throw new ConfigError(`Expected one of ${Object.keys(commands).join(", ")}, got "${command}"`);
     }
     if (!conf) throw new ConfigError("Expected SIMPLEVISOR_CONF in the environment, got nothing");
     const status = changeUser(argv);

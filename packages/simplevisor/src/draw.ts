@@ -44,8 +44,15 @@ export function checkTree(
 ): { readonly isOk: boolean; readonly text: string } {
   const below = (report.children ?? []).map((child) => checkTree(child, `${indent}  `));
   const isOk = report.kind === "service" ? isExpected(report) : below.every((child) => child.isOk);
-  const words = isOk ? "OK, as expected" : "WARNING, not expected";
+  const how = report.kind === "service" ? `${howItIs(report, isOk)}, ` : "";
+  const words = isOk ? `OK, ${how}as expected` : `WARNING, ${how}not expected`;
   return { isOk, text: `${indent}${report.name}: ${words}\n${below.map(({ text }) => text).join("")}` };
+}
+
+/** In the words of the original, where it has any. */
+function howItIs({ phase }: ChildReport, isOk: boolean): string {
+  if (phase === "stopped" || phase === "waiting") return "not running";
+  return phase === "running" && !isOk ? "found running" : phase;
 }
 
 const isExpected = ({ wanted, phase }: ChildReport): boolean =>

@@ -3,7 +3,7 @@ import type { Answer } from "./control.js";
 import { giveOrder } from "./control.js";
 import { checkTree, drawTree } from "./draw.js";
 import type { ChildReport } from "./child.js";
-import { atRest } from "./offline.js";
+import { atRest, NOT_RUNNING } from "./offline.js";
 import { commands, entriesOf, program, type CommandName, type Simplevisor } from "./options.js";
 import { placeOf, socketOf } from "./place.js";
 import { single, supervise } from "./supervise.js";
@@ -49,12 +49,17 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
       ...(target !== undefined && { path: target }),
       ...(options.follow && { follow: true }),
     };
-    const show = (answer: Answer) => showAnswer(answer, command, invocation);
+    let isShown = false;
+    const show = (answer: Answer) => {
+      isShown = true;
+      showAnswer(answer, command, invocation);
+    };
     const last = await giveOrder(socketOf(place), order, show, invocation.signal);
     if (!last) return await atRest(invocation, spec, place, command, target);
     if (last.words !== undefined) {
-      if (last.status === 0 || last.status === 3) streams.stdout.write(`${last.words}\n`);
-      else log.error(last.words);
+      if (last.status !== ExitStatus.ok && last.status !== NOT_RUNNING) log.error(last.words);
+      else if (!options.json) streams.stdout.write(`${last.words}\n`);
+      else if (!isShown) streams.stdout.write(`${JSON.stringify({ words: last.words })}\n`);
     }
     return last.status;
   };
@@ -77,10 +82,10 @@ const asksPidFile = (given: {
 }): boolean => Boolean(given.quit ?? given.status);
 
 function showAnswer(answer: Answer, command: CommandName, { options, streams }: Simplevisor): void {
-  if ("line" in answer) streams.stdout.write(`${answer.line}\n`);
+  if (options.json) streams.stdout.write(`${JSON.stringify("report" in answer ? answer.report : answer)}\n`);
+  else if ("line" in answer) streams.stdout.write(`${answer.line}\n`);
   else if ("report" in answer) {
-    if (options.json) streams.stdout.write(`${JSON.stringify(answer.report)}\n`);
-    else if (command === "tree") streams.stdout.write(drawTree(answer.report as ChildReport));
+    if (command === "tree") streams.stdout.write(drawTree(answer.report as ChildReport));
     else if (command === "check") streams.stdout.write(checkTree(answer.report as ChildReport).text);
   }
 }

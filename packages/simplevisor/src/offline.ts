@@ -7,7 +7,7 @@ import { openTree } from "./supervise.js";
 import { isMoving, type Tree } from "./tree.js";
 
 /** LSB: not running. */
-const NOT_RUNNING = 3;
+export const NOT_RUNNING = 3;
 
 /** Do a command while nobody supervises: for services that have commands of their own. @returns the exit status */
 export async function atRest(
@@ -38,6 +38,7 @@ export async function atRest(
     if (command === "check") return checkTree(child.describe()).isOk ? ExitStatus.ok : ExitStatus.nothing;
     if (command !== "status") await act(tree, child.path, command);
     if (!options.json) print(`${child.path} is ${child.phase}\n`);
+    else if (!isQuestion) print(`${JSON.stringify(child.describe())}\n`);
     const isUp = child.phase === "running";
     if (command === "status") return isUp ? ExitStatus.ok : NOT_RUNNING;
     return isUp === (command !== "stop") ? ExitStatus.ok : ExitStatus.nothing;

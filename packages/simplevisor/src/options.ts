@@ -11,6 +11,7 @@ import {
   type OptionEntry,
   type ProgramSpec,
 } from "@spoolwire/program";
+import { serviceKeys, supervisorKeys } from "./keys.js";
 import { readEntries, type Spec } from "./entry.js";
 
 export const options = [
@@ -61,9 +62,9 @@ export type CommandName = keyof typeof commands;
 export const program: ProgramSpec<typeof options> = {
   name: "simplevisor",
   version: "0.1.0",
-  summary: `Keep services running.\n\nCommands:\n${Object.entries(commands)
-    .map(([name, help]) => `  ${name.padEnd(20)} ${help}\n`)
-    .join("")}`,
+  summary: "Keep services running.",
+  commands,
+  keys: { "Entries of services": serviceKeys, "Entries of supervisors": supervisorKeys },
   options,
   relations: [requires("quit", "pidfile"), requires("status", "pidfile"), excludes("status", "quit")],
   operands: "COMMAND [PATH]",

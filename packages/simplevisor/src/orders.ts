@@ -99,13 +99,13 @@ export class Orders {
     switch (command) {
       case "start":
         tree.startChild(child);
-        return await this.#settled(child, "running", "finished");
+        return await this.#settled(child, tell, "running", "finished");
       case "stop":
         tree.stopChild(child);
-        return await this.#settled(child, "stopped");
+        return await this.#settled(child, tell, "stopped");
       case "restart":
         await tree.restartChild(child);
-        return await this.#settled(child, "running", "finished");
+        return await this.#settled(child, tell, "running", "finished");
       case "status":
         tell({ report: child.describe() });
         return done(
@@ -124,13 +124,14 @@ export class Orders {
     }
   }
 
-  async #settled(child: Child, ...wanted: string[]): Promise<Answer> {
+  async #settled(child: Child, tell: (answer: Answer) => void, ...wanted: string[]): Promise<Answer> {
     const tree = this.#tree;
     const isDone = () =>
       wanted.includes(child.phase) || (child.phase === "waiting" && !isMoving(child.phase));
     await tree.until(isDone, tree.patience(child));
     const isGood = wanted.includes(child.phase);
     const { failure } = child.describe();
+    tell({ report: child.describe() });
     return isGood
       ? done(0, `${child.path} is ${child.phase}`)
       : done(1, `${child.path} is ${child.phase}${failure === undefined ? "" : `: ${failure}`}`);

@@ -32,7 +32,7 @@ test.concurrent("its output is in the log and can be followed; the tree can be d
   );
   expect(await site.command("check")).toMatchObject({
     status: 0,
-    stdout: "app: OK, as expected\n  a: OK, as expected\n  b: OK, as expected\n",
+    stdout: "app: OK, as expected\n  a: OK, running, as expected\n  b: OK, running, as expected\n",
   });
 });
 
