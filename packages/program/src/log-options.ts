@@ -18,6 +18,20 @@ export const logOptions = [
   },
   { name: "logfile", type: "string", value: "FILE", help: "log to this file" },
   {
+    name: "logsize",
+    type: "integer",
+    value: "BYTES",
+    min: 1,
+    help: "begin a new log file when it is so large (default: never)",
+  },
+  {
+    name: "logkeep",
+    type: "integer",
+    value: "N",
+    default: 5,
+    help: "--logsize: keep so many old ones, FILE.1 to FILE.N",
+  },
+  {
     name: "loglevel",
     type: "string",
     choices: logLevels,
@@ -32,7 +46,7 @@ export const logOptions = [
  * @throws ConfigError if the options make no sense, or nothing is there to take the log; the log file's own error
  */
 export function openLog(
-  { log, logfile }: OptionValues<typeof logOptions>,
+  { log, logfile, logsize, logkeep }: OptionValues<typeof logOptions>,
   program: string,
   streams: Streams,
   inBackground: boolean,
@@ -42,8 +56,12 @@ export function openLog(
   if ((kind === "file") !== (logfile !== undefined)) {
     throw new ConfigError("Expected --log file and --logfile FILE to go together");
   }
+  if (logsize !== undefined && kind !== "file")
+    throw new ConfigError("Expected --logsize with --logfile FILE");
   if (kind === "null") return nullTarget;
-  if (kind === "file") return new FileTarget(logfile ?? "", program);
+  if (kind === "file") {
+    return new FileTarget(logfile ?? "", program, Date.now, { size: logsize ?? Infinity, keep: logkeep });
+  }
   if (kind === "syslog") return openSyslog(program, log === undefined);
   if (inBackground && !isPlainFile(kind === "stdout" ? 1 : 2)) {
     throw new ConfigError(`Expected --log to be syslog, file or null with --daemon, got ${kind}`);

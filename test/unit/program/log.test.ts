@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ConfigError, createLogger, FileTarget, ProgramLog, SyslogTarget } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -84,6 +93,25 @@ describe("a log file", () => {
     truncateSync(path);
     target.write("info", "three");
     expect(read("prog.log")).toBe(line("three"));
+  });
+
+  test.each([
+    [0, ["prog.log"]],
+    [2, ["prog.log", "prog.log.1", "prog.log.2"]],
+  ])("that is large gives way to a new one, and %i old ones are kept", async (keep, names) => {
+    const logs = join(directory, `rotated-${keep}`);
+    mkdirSync(logs);
+    const target = new FileTarget(join(logs, "prog.log"), "prog", now, { size: 100, keep });
+    const texts = Array.from({ length: 9 }, (_, index) => `line ${index} ${"x".repeat(20)}`);
+    for (const text of texts) target.write("info", text);
+    await target.close();
+    expect(readdirSync(logs).sort()).toEqual(names);
+    const kept = names
+      .toReversed()
+      .flatMap((name) => readFileSync(join(logs, name), "utf8").trimEnd().split("\n"));
+    // Whole lines, and none lost between the files that are left.
+    expect(kept.map((line) => line.split(": ")[1])).toEqual(texts.slice(-kept.length));
+    for (const name of names.slice(1)) expect(statSync(join(logs, name)).size).toBeGreaterThanOrEqual(100);
   });
 
   test("whose directory is gone stays open, until there is one again", () => {
