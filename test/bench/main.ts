@@ -2,6 +2,7 @@
 // A bench never fails for being slow. `npm run bench -- --help` tells the options.
 import { ConfigError, runProgram, type OptionEntry } from "@spoolwire/program";
 import { runBench, type Bench, type Row } from "./bench.js";
+import { transferAmqp } from "./amqp.js";
 import { codec } from "./codec.js";
 import { consume } from "./consume.js";
 import { dirq } from "./dirq.js";
@@ -10,7 +11,16 @@ import { supervisor } from "./supervisor.js";
 import { describeMachine, formatTable, showProgress } from "./table.js";
 import { transfer, transferRabbitMq } from "./transfer.js";
 
-const benches: readonly Bench[] = [dirq, consume, scale, codec, transfer, transferRabbitMq, supervisor];
+const benches: readonly Bench[] = [
+  dirq,
+  consume,
+  scale,
+  codec,
+  transfer,
+  transferRabbitMq,
+  transferAmqp,
+  supervisor,
+];
 
 const options = [
   { name: "json", type: "boolean", help: "print one JSON object a case instead of a table" },

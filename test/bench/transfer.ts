@@ -7,8 +7,15 @@ import type { Durability } from "@spoolwire/dirq";
 import { Message, openMessageQueue } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { encodeFrame, toFrame } from "@spoolwire/stomp";
-import { StompSink, StompSource } from "@spoolwire/stompclt";
-import { Checker, QueueSink, QueueSource, Transfer, type BrokerOptions } from "@spoolwire/transfer";
+import { stomp } from "@spoolwire/stompclt";
+import {
+  Checker,
+  QueueSink,
+  QueueSource,
+  Transfer,
+  type BrokerOptions,
+  type Protocol,
+} from "@spoolwire/transfer";
 import { removeDirectory, type TestBroker } from "../helpers/broker.js";
 import { startEmbedded } from "../helpers/embedded.js";
 import { startRabbitMq } from "../helpers/rabbitmq.js";
@@ -17,13 +24,13 @@ import { rate, type Bench, type Contest, type Place, type Rates } from "./bench.
 import { bodies } from "./bodies.js";
 import { fastest, makeDirectory, mountDisk, workIn } from "./place.js";
 
-const WINDOW = 1000;
+export const WINDOW = 1000;
 
 /** How many messages one after the other are timed on their way. */
 const TIMED = 200;
 
-const destination = "/queue/bench";
-const elsewhere = "/queue/bench-shovel";
+export const destination = "/queue/bench";
+export const elsewhere = "/queue/bench-shovel";
 const log = createLogger("bench");
 const signal = new AbortController().signal;
 
@@ -48,13 +55,13 @@ async function* contests(size: number, start: () => Promise<TestBroker>): AsyncG
   await using broker = await start();
   for (const [name, body] of Object.entries(bodies)) {
     const message = new Message({ header: { destination, persistent: "true" }, body });
-    const task = { broker, message, size, place: fastest };
-    yield contest(name, { ...task, window: 0 });
-    yield contest(`${name} reliable`, { ...task, window: WINDOW });
+    const task = { broker, protocol: stomp, message, size, place: fastest };
+    yield stompContest(name, { ...task, window: 0 });
+    yield stompContest(`${name} reliable`, { ...task, window: WINDOW });
     using disk = mountDisk();
     const where = disk ?? fastest;
     const title = `${name} reliable, durable on ${where.fileSystem}`;
-    yield contest(title, { ...task, window: WINDOW, place: where, durability: "full" });
+    yield stompContest(title, { ...task, window: WINDOW, place: where, durability: "full" });
   }
   yield {
     name: "one message, idle to delivered",
@@ -65,8 +72,9 @@ async function* contests(size: number, start: () => Promise<TestBroker>): AsyncG
 }
 
 /** Messages go out reliably with a window, or not reliably without one (0). */
-interface Task {
+export interface Task {
   readonly broker: TestBroker;
+  readonly protocol: Protocol;
   readonly message: Message;
   readonly window: number;
   readonly size: number;
@@ -76,19 +84,22 @@ interface Task {
 }
 
 /** One side's way to do a direction; it resolves when all messages have arrived. */
-interface Mover {
+export interface Mover {
   send(): Promise<void>;
   receive(): Promise<void>;
   /** From the destination elsewhere, and from there back again. */
   shovel(): Promise<void>;
 }
 
-function contest(name: string, task: Task): Contest {
+const stompContest = (name: string, task: Task) => contest(name, task, "bare client", bare(task));
+
+/** All directions, by an agent's parts and by something without queues. */
+export function contest(name: string, task: Task, against: string, mover: Mover): Contest {
   return {
     name,
     unit: "messages/s",
     ours: () => ours(task),
-    baselines: { "bare client": () => measure(task.size, bare(task)) },
+    baselines: { [against]: () => measure(task.size, mover) },
   };
 }
 
@@ -102,7 +113,8 @@ async function measure(size: number, mover: Mover): Promise<Rates> {
 }
 
 /** Two queues to send from, since what was sent is removed, and one to receive into. */
-async function ours({ broker, message, window, size, place, durability = "none" }: Task): Promise<Rates> {
+async function ours(task: Task): Promise<Rates> {
+  const { broker, protocol, message, window, size, place, durability = "none" } = task;
   const directory = makeDirectory(place);
   const queue = (name: string) => openMessageQueue({ durability, path: join(directory, name) });
   const full = ["a", "b"].map(queue);
@@ -111,7 +123,7 @@ async function ours({ broker, message, window, size, place, durability = "none" 
   const options = brokerOptions(broker, window > 0);
   const source = (from: string) => {
     const prefetch = window > 0 ? window : undefined;
-    return new StompSource({
+    return protocol.openSource({
       ...options,
       subscriptions: [{ destination: from }],
       unsubscriptions: undefined,
@@ -122,7 +134,7 @@ async function ours({ broker, message, window, size, place, durability = "none" 
   const rates = await measure(size, {
     send: async () => {
       const incoming = new QueueSource(full.pop()!, log, { remove: true });
-      await run(incoming, new StompSink(options), log, { window });
+      await run(incoming, protocol.openSink(options), log, { window });
     },
     receive: async () => {
       await run(source(destination), new QueueSink(target, log), log, { window, count: size });
@@ -134,7 +146,7 @@ async function ours({ broker, message, window, size, place, durability = "none" 
       ] as const) {
         const redirect = { check: ({ header }: Message) => void (header.destination = to) };
         const checker = new Checker(redirect, log);
-        await run(source(from), new StompSink(options), log, { window, count: size, checker });
+        await run(source(from), protocol.openSink(options), log, { window, count: size, checker });
       }
     },
   });
@@ -207,7 +219,7 @@ async function timeAgent(broker: TestBroker, count: number): Promise<Rates> {
   const queue = openMessageQueue({ path: join(directory, "queue") });
   const stopping = new AbortController();
   const source = new QueueSource(queue, log, { remove: true, loop: true });
-  const running = new Transfer(source, new StompSink(brokerOptions(broker, true)), log).run(stopping.signal);
+  const running = new Transfer(source, stomp.openSink(brokerOptions(broker, true)), log).run(stopping.signal);
   const rates = await timeEach(broker, count, (message) => void queue.addMessage(message));
   stopping.abort();
   await running;

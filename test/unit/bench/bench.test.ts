@@ -26,14 +26,23 @@ test("without a name the benches are listed, a line each", async () => {
     .trimEnd()
     .split("\n")
     .map((line) => /^(\S+) +\S/.exec(line)?.[1]);
-  expect(names).toEqual(["dirq", "consume", "scale", "codec", "transfer", "transfer-rabbitmq", "supervisor"]);
+  expect(names).toEqual([
+    "dirq",
+    "consume",
+    "scale",
+    "codec",
+    "transfer",
+    "transfer-rabbitmq",
+    "transfer-amqp",
+    "supervisor",
+  ]);
 });
 
 test("an unknown bench is the caller's mistake, told in one line", async () => {
   const { status, stdout, stderr } = await bench("dirk");
   expect({ status, stdout }).toEqual({ status: 64, stdout: "" });
   expect(stderr).toMatch(
-    /^bench: Expected one of the benches dirq, consume, scale, codec, transfer, transfer-rabbitmq, supervisor, got "dirk".*\n$/,
+    /^bench: Expected one of the benches dirq, consume, scale, codec, transfer, transfer-rabbitmq, transfer-amqp, supervisor, got "dirk".*\n$/,
   );
 });
 

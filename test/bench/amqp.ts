@@ -1,0 +1,189 @@
+// Queue -> RabbitMQ -> queue with what the agent amqpclt is made of, against the bare library: the same messages and
+// the same settlement, and neither queues nor anything to be read or made of what comes.
+import { once } from "node:events";
+import { amqp091, amqp10, toContent, toEncoded } from "@spoolwire/amqpclt";
+import { Message } from "@spoolwire/message";
+import amqplib from "amqplib";
+import rhea, { type Connection, type link as Link } from "rhea";
+import type { TestBroker } from "../helpers/broker.js";
+import { overAmqp, startRabbitMq } from "../helpers/rabbitmq.js";
+import type { Bench, Contest } from "./bench.js";
+import { bodies } from "./bodies.js";
+import { fastest, workIn } from "./place.js";
+import { contest, destination, elsewhere, WINDOW, type Mover, type Task } from "./transfer.js";
+
+export const transferAmqp: Bench = {
+  name: "transfer-amqp",
+  summary: "the same with RabbitMQ over AMQP 1.0 and 0-9-1, against rhea and amqplib",
+  size: 2000,
+  rounds: 5,
+  places: [fastest],
+  contests,
+};
+
+async function* contests(size: number): AsyncGenerator<Contest> {
+  workIn(fastest);
+  await using rabbit = await startRabbitMq();
+  for (const [body, content] of Object.entries(bodies)) {
+    const message = new Message({ header: { destination, persistent: "true" }, body: content });
+    for (const window of [0, WINDOW]) {
+      const name = `${body}${window > 0 ? " reliable" : ""}`;
+      const task = { message, size, window, place: fastest };
+      const new10 = { ...task, protocol: amqp10, broker: overAmqp(rabbit, "amqp10") };
+      yield contest(`1.0, ${name}`, new10, "rhea", mover(new Bare10(new10)));
+      const old = { ...task, protocol: amqp091, broker: overAmqp(rabbit, "amqp091") };
+      yield contest(`0-9-1, ${name}`, old, "amqplib", mover(new Bare091(old)));
+    }
+  }
+}
+
+/** One library: on a connection for each call. */
+interface Bare {
+  send(to: string): Promise<void>;
+  receive(from: string): Promise<void>;
+}
+
+function mover(bare: Bare): Mover {
+  return {
+    send: () => bare.send(destination),
+    receive: () => bare.receive(destination),
+    shovel: async () => {
+      await Promise.all([bare.receive(destination), bare.send(elsewhere)]);
+      await Promise.all([bare.receive(elsewhere), bare.send(destination)]);
+    },
+  };
+}
+
+const account = ({ user, password, port }: TestBroker) => ({ username: user, password, port });
+
+class Bare091 implements Bare {
+  readonly #task: Task;
+
+  constructor(task: Task) {
+    this.#task = task;
+  }
+
+  async send(to: string): Promise<void> {
+    const { broker, message, size, window } = this.#task;
+    const connection = await amqplib.connect(
+      { hostname: "127.0.0.1", ...account(broker) },
+      { noDelay: true },
+    );
+    const channel = await (window > 0 ? connection.createConfirmChannel() : connection.createChannel());
+    const queue = to.replace("/queue/", "");
+    await channel.assertQueue(queue);
+    const { content, properties } = toContent(message);
+    const options = { ...properties, mandatory: window > 0 };
+    let sent = 0;
+    let confirmed = 0;
+    await new Promise<void>((resolve) => {
+      const more = () => {
+        let hasRoom = true;
+        while (hasRoom && sent < size && (window === 0 || sent - confirmed < window)) {
+          sent++;
+          const done = () => (++confirmed === size ? resolve() : more());
+          hasRoom =
+            window > 0
+              ? (channel as amqplib.ConfirmChannel).publish("", queue, content, options, done)
+              : channel.publish("", queue, content, options);
+        }
+        if (window === 0 && sent === size) resolve();
+      };
+      channel.on("drain", more);
+      more();
+    });
+    await channel.close();
+    await connection.close();
+  }
+
+  async receive(from: string): Promise<void> {
+    const { broker, size } = this.#task;
+    const connection = await amqplib.connect(
+      { hostname: "127.0.0.1", ...account(broker) },
+      { noDelay: true },
+    );
+    const channel = await connection.createChannel();
+    const queue = from.replace("/queue/", "");
+    await channel.assertQueue(queue);
+    await channel.prefetch(WINDOW);
+    let received = 0;
+    await new Promise<void>((resolve, reject) => {
+      const take = (message: amqplib.ConsumeMessage | null) => {
+        if (message) channel.ack(message);
+        if (++received === size) resolve();
+      };
+      channel.consume(queue, take).catch(reject);
+    });
+    await channel.close();
+    await connection.close();
+  }
+}
+
+class Bare10 implements Bare {
+  readonly #task: Task;
+
+  constructor(task: Task) {
+    this.#task = task;
+  }
+
+  async send(to: string): Promise<void> {
+    const { message, size, window } = this.#task;
+    const connection = this.#connect();
+    const sender = connection.open_sender({
+      target: { address: to, durable: 2, expiry_policy: "never" },
+      snd_settle_mode: window > 0 ? 0 : 1,
+    });
+    const { bytes } = toEncoded(message);
+    let sent = 0;
+    let confirmed = 0;
+    await new Promise<void>((resolve) => {
+      const more = () => {
+        while (sent < size && sender.sendable() && (window === 0 || sent - confirmed < window)) {
+          sent++;
+          sender.send(bytes, undefined, 0);
+        }
+        if (window === 0 && sent === size) resolve();
+      };
+      sender.on("accepted", () => (++confirmed === size ? resolve() : more()));
+      sender.on("sendable", more);
+    });
+    await this.#close(connection, sender);
+  }
+
+  async receive(from: string): Promise<void> {
+    const { size, window } = this.#task;
+    const connection = this.#connect();
+    const receiver = connection.open_receiver({
+      source: { address: from, durable: 2, expiry_policy: "never" },
+      snd_settle_mode: window > 0 ? 0 : 1,
+      credit_window: 0,
+    });
+    let received = 0;
+    const done = new Promise<void>((resolve) => {
+      receiver.on("message", () => void (++received === size && resolve()));
+    });
+    // All at once: what credit that crosses messages does is told in the package's README.
+    receiver.add_credit(size);
+    await done;
+    await this.#close(connection, receiver);
+  }
+
+  #connect(): Connection {
+    const { broker } = this.#task;
+    const container = rhea.create_container();
+    const where = { host: "127.0.0.1", reconnect: false, tcp_no_delay: true, ...account(broker) };
+    const connection = container.connect(where);
+    connection.on("session_error", () => undefined);
+    return connection;
+  }
+
+  /** The session first: RabbitMQ lets the end of the connection overtake what it still has to do. */
+  async #close(connection: Connection, { session }: Link): Promise<void> {
+    const ended = once(session, "session_close");
+    session.close();
+    await ended;
+    const closed = once(connection, "connection_close");
+    connection.close();
+    await closed;
+  }
+}
