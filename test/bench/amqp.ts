@@ -177,10 +177,10 @@ class Bare10 implements Bare {
     return connection;
   }
 
-  /** The session first: RabbitMQ lets the end of the connection overtake what it still has to do. */
-  async #close(connection: Connection, { session }: Link): Promise<void> {
-    const ended = once(session, "session_close");
-    session.close();
+  /** The link first: RabbitMQ lets the end of the connection overtake what came before. */
+  async #close(connection: Connection, link: Link): Promise<void> {
+    const ended = once(link, link.is_receiver() ? "receiver_close" : "sender_close");
+    link.close();
     await ended;
     const closed = once(connection, "connection_close");
     connection.close();

@@ -17,7 +17,6 @@ export class Connection10 {
   readonly #bufferSize: number;
   readonly #lost: (error: Error) => void;
   readonly #gone: Promise<void>;
-  readonly #sessions = new Set<Session>();
   #isOver = false;
 
   private constructor(connection: Connection, bufferSize: number, lost: (error: Error) => void) {
@@ -90,8 +89,6 @@ export class Connection10 {
     const session = (this.#connection as unknown as { create_session(size: number): Session }).create_session(
       this.#bufferSize,
     );
-    this.#sessions.add(session);
-    session.on("session_close", () => this.#sessions.delete(session));
     session.open();
     return session;
   }
@@ -108,20 +105,10 @@ export class Connection10 {
   async close(timeoutMs: number): Promise<boolean> {
     if (this.#isOver) return true;
     this.#isOver = true;
-    const isGone = await endsWithin(this.#sayGoodbye(), timeoutMs);
+    this.#connection.close();
+    const isGone = await endsWithin(this.#gone, timeoutMs);
     this.#destroy();
     return isGone;
-  }
-
-  /** The sessions first: RabbitMQ lets the end of the connection overtake what they still have to do. */
-  async #sayGoodbye(): Promise<void> {
-    const ends = Array.from(this.#sessions, (session) => {
-      session.close();
-      return new Promise<void>((resolve) => session.once("session_close", () => resolve()));
-    });
-    await Promise.race([Promise.all(ends), this.#gone]);
-    this.#connection.close();
-    await this.#gone;
   }
 
   /** With an error, which makes the library stop its timers. */

@@ -1,7 +1,7 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import type { BrokerOptions, Refusal, SendingConnection, SendingProtocol } from "@spoolwire/transfer";
 import type { AmqpError, Delivery, EventContext, Sender, Session } from "rhea";
-import { checkBroker, type Place } from "./connect.js";
+import { checkBroker, endsWithin, type Place } from "./connect.js";
 import { Connection10, describe } from "./connection-10.js";
 import { toEncoded, type Encoded } from "./mapping-10.js";
 import { isDurable } from "./terminus.js";
@@ -63,9 +63,16 @@ class Sender10 implements SendingConnection<Encoded> {
     return this.#hasRoom;
   }
 
-  /** A farewell that is answered comes after all that was sent. */
+  /**
+   * The end of a link that is answered comes after all that was sent on it; RabbitMQ lets the end of the connection
+   * overtake that, and does not always answer to the end of a session.
+   */
   async flushed(timeoutMs: number): Promise<boolean> {
-    return this.#isReliable || (await this.close(timeoutMs));
+    if (this.#isReliable) return true;
+    const ends = Promise.all(Array.from(this.#lanes.values(), (lane) => lane.detach()));
+    const isFlushed = this.#connection.isOver || (await endsWithin(ends, timeoutMs));
+    await this.close(isFlushed ? timeoutMs : 0);
+    return isFlushed;
   }
 
   close(timeoutMs: number): Promise<boolean> {
@@ -153,6 +160,14 @@ class Lane {
     this.#unsent.push({ bytes, done });
     this.#pump();
     return this.hasRoom;
+  }
+
+  /** Resolves when the broker has seen all that was sent. */
+  async detach(): Promise<void> {
+    this.#isOver = true;
+    const ended = new Promise<void>((resolve) => this.#sender.once("sender_close", () => resolve()));
+    this.#sender.close();
+    await ended;
   }
 
   close(): void {
