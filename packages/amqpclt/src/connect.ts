@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { BrokerError } from "@spoolwire/message";
-import { ConfigError, readTls, type TlsFiles } from "@spoolwire/program";
+import { ConfigError, readTls, renewed, type TlsFiles } from "@spoolwire/program";
 import type { BrokerOptions } from "@spoolwire/transfer";
 import { parseAmqpUri, type AmqpUri } from "./uri.js";
 
@@ -35,10 +35,10 @@ export function checkBroker({ uri, credential, x509, connect }: BrokerOptions): 
 /** Read anew each time: certificates are renewed while agents run. */
 export function tlsOptions(
   { isTls, host }: Place,
-  { x509 }: BrokerOptions,
+  { x509, log }: BrokerOptions,
 ): TlsFiles & { servername?: string } {
   if (!isTls) return {};
-  return { ...(x509 && readTls(x509)), ...(!isIP(host) && { servername: host }) };
+  return { ...(x509 && readTls(renewed(x509, log))), ...(!isIP(host) && { servername: host }) };
 }
 
 /** How long something may take, and what may stop it before. */

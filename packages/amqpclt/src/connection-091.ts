@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { BrokerError } from "@spoolwire/message";
+import { renewed } from "@spoolwire/program";
 import type { BrokerOptions } from "@spoolwire/transfer";
 import amqplib, { type Channel, type ChannelModel } from "amqplib";
 import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
@@ -31,7 +32,8 @@ export class Connection091 {
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<Connection091> {
-    const { uri, credential, heartBeat, timeoutConnect } = options;
+    const { uri, heartBeat, timeoutConnect } = options;
+    const credential = renewed(options.credential, options.log);
     const beats = heartBeat && Math.max(1, Math.round(Math.min(heartBeat.client, heartBeat.server)));
     const tls = tlsOptions(place, options);
     const work = amqplib.connect(

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { BrokerError } from "@spoolwire/message";
+import { renewed } from "@spoolwire/program";
 import type { BrokerOptions } from "@spoolwire/transfer";
 import rhea, {
   type AmqpError,
@@ -120,7 +121,8 @@ export class Connection10 {
 
 function connectOptions(place: Place, options: BrokerOptions): ConnectionOptions {
   const { virtualHost, host, port, isTls, id = `spoolwire-${randomUUID()}` } = place;
-  const { heartBeat, credential } = options;
+  const { heartBeat, log } = options;
+  const credential = renewed(options.credential, log);
   const isRabbitMq = options.type === undefined || options.type === "RabbitMQ";
   return {
     host,

@@ -1,15 +1,28 @@
 import { readFileSync } from "node:fs";
 import { ConfigError } from "./errors.js";
+import type { Logger } from "./log.js";
 import { parseProperties, type Properties } from "./properties.js";
 
 /** How to log in. */
-export type Credential =
-  | { readonly scheme: "none" }
-  | { readonly scheme: "plain"; readonly name: string; readonly pass: string }
-  | X509;
+export type Credential = None | Plain | X509;
+
+/** The file that a credential was read from, if it was. */
+interface Origin {
+  readonly file?: string;
+}
+
+export interface None extends Origin {
+  readonly scheme: "none";
+}
+
+export interface Plain extends Origin {
+  readonly scheme: "plain";
+  readonly name: string;
+  readonly pass: string;
+}
 
 /** A certificate of one's own, or whom to trust, or both; all of them paths of PEM files. */
-export interface X509 {
+export interface X509 extends Origin {
   readonly scheme: "x509";
   readonly cert?: string;
   /** May be in the same file as the certificate. */
@@ -34,10 +47,11 @@ export function parseCredential(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Credential {
   if (text.startsWith("file=")) {
-    const inFile = readFileSync(text.slice("file=".length), "utf8").trim();
+    const file = text.slice("file=".length);
+    const inFile = readFileSync(file, "utf8").trim();
     if (inFile.startsWith("file="))
       throw new ConfigError("Expected a credential in the file, got another file=");
-    return parseCredential(inFile, environment);
+    return { ...parseCredential(inFile, environment), file };
   }
   const [scheme = "", ...rest] = text.trim().split(/[\s,]+/);
   if (scheme !== "none" && scheme !== "plain" && scheme !== "x509") {
@@ -56,6 +70,23 @@ export function parseCredential(
     throw new ConfigError("Expected a plain credential to have name= and pass=");
   }
   return { scheme, name, pass };
+}
+
+/**
+ * A credential as its file has it now: passwords are changed while programs run. What is not right there, or just
+ * being replaced, is told of, and the one that was there at the start is it.
+ */
+export function renewed<Known extends Credential>(credential: Known, log: Pick<Logger, "warn">): Known {
+  const { file, scheme } = credential;
+  if (file === undefined) return credential;
+  try {
+    const now = parseCredential(`file=${file}`);
+    if (now.scheme === scheme) return now as Known;
+    throw new ConfigError(`Expected ${file} to hold a ${scheme} credential as before, got ${now.scheme}`);
+  } catch (error) {
+    log.warn(`${(error as Error).message}; going on with the credential that was there at the start`);
+    return credential;
+  }
 }
 
 function x509(properties: Properties, environment: Readonly<Record<string, string | undefined>>): X509 {

@@ -1,5 +1,5 @@
 export { describeStatus, quit } from "./control.js";
-export { parseCredential, type Credential, type X509 } from "./credential.js";
+export { parseCredential, renewed, type Credential, type X509 } from "./credential.js";
 export { bindTree, type Bound } from "./bind.js";
 export { commandCompletion, completion } from "./completion.js";
 export { readConfiguration } from "./config-file.js";

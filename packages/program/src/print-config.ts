@@ -36,7 +36,8 @@ function originsOf({ name }: OptionEntry, given: readonly GivenOption[]): string
 
 function textOf({ name, type }: OptionEntry, value: unknown): string {
   if (type === "credential") {
-    const { scheme, ...others } = value as Credential & Properties;
+    const { scheme, file, ...others } = value as Credential & Properties;
+    if (file !== undefined) return `file=${file}`;
     return `${scheme} ${formatProperties(hidden(others), name)}`.trim();
   }
   if (type === "properties") return formatProperties(hidden(value as Properties), name);

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { BrokerError } from "@spoolwire/message";
-import { ConfigError, readTls } from "@spoolwire/program";
+import { ConfigError, readTls, renewed } from "@spoolwire/program";
 import {
   parseBrokers,
   StompConnection,
@@ -68,7 +68,8 @@ export async function connect(
   handlers: Handlers,
   signal: AbortSignal,
 ): Promise<StompConnection> {
-  const { credential, heartBeat, log } = options;
+  const { heartBeat, log } = options;
+  const credential = renewed(options.credential, log);
   // What users call `version` is the header `accept-version`.
   const { version, ...headers } = options.connect;
   const secrets = [headers.passcode ?? "", credential.scheme === "plain" ? credential.pass : ""];
@@ -82,7 +83,7 @@ export async function connect(
     headers: { ...headers, ...(version !== undefined && { "accept-version": version }) },
     ...(heartBeat && { heartBeat: { sendMs: heartBeat.client * 1000, receiveMs: heartBeat.server * 1000 } }),
     // Read anew each time: certificates are renewed while agents run.
-    ...(options.x509 && { tls: readTls(options.x509) }),
+    ...(options.x509 && { tls: readTls(renewed(options.x509, log)) }),
     timeoutMs: options.timeoutConnect * 1000,
     answerMs: options.timeoutBroker * 1000,
     ...handlers,

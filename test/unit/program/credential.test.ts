@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, parseCredential } from "@spoolwire/program";
+import { ConfigError, parseCredential, renewed } from "@spoolwire/program";
 import { describe, expect, test } from "vitest";
 
 describe("parseCredential", () => {
@@ -29,12 +29,43 @@ describe("parseCredential", () => {
     expect(parseCredential(text, environment)).toEqual({ scheme: "x509", ...expected });
   });
 
+  test("reads it from the same file again, as it is by then", () => {
+    const directory = mkdtempSync(join(tmpdir(), "spoolwire-credential-"));
+    try {
+      const file = join(directory, "secret");
+      writeFileSync(file, "plain name=app pass=old\n");
+      const before = parseCredential(`file=${file}`);
+      writeFileSync(file, "plain name=app pass=new\n");
+      const warnings: string[] = [];
+      const log = { warn: (text: string) => void warnings.push(text) };
+      expect(renewed(before, log)).toEqual({ ...before, pass: "new" });
+      const plain = parseCredential("plain name=app pass=old");
+      expect(renewed(plain, log)).toBe(plain);
+      expect(warnings).toEqual([]);
+      writeFileSync(file, "none\n");
+      expect(renewed(before, log)).toBe(before);
+      rmSync(file);
+      expect(renewed(before, log)).toBe(before);
+      expect(warnings).toEqual([
+        `Expected ${file} to hold a plain credential as before, got none; going on with the credential that was there at the start`,
+        expect.stringMatching(/^ENOENT: .*; going on with the credential that was there at the start$/),
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   test("reads it from a file, so that no secret is in the process list", () => {
     const directory = mkdtempSync(join(tmpdir(), "spoolwire-credential-"));
     try {
       const file = join(directory, "secret");
       writeFileSync(file, "plain name=app pass=s3cret\n");
-      expect(parseCredential(`file=${file}`)).toEqual({ scheme: "plain", name: "app", pass: "s3cret" });
+      expect(parseCredential(`file=${file}`)).toEqual({
+        scheme: "plain",
+        name: "app",
+        pass: "s3cret",
+        file,
+      });
       writeFileSync(file, `file=${file}\n`);
       expect(() => parseCredential(`file=${file}`)).toThrow(ConfigError);
     } finally {
