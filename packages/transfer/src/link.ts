@@ -25,11 +25,14 @@ export interface LinkOptions<Connection> {
   readonly onDown: (error: Error, isOver: boolean) => void;
 }
 
+/** So many reasons of one absence are told: a list of brokers may have one each. */
+const MOST_TOLD = 5;
+
 /**
  * One end of an agent's way to a broker: a connection that is made again whenever it ends, with pauses that
  * grow and differ, so that a thousand agents do not come back all at once.
  *
- * It says so once when the broker is away and once when it is back, not at each attempt.
+ * It tells when the broker is away, each new reason why it still is, and when it is back; not each attempt.
  */
 export class Link<Connection> {
   readonly #options: LinkOptions<Connection>;
@@ -69,6 +72,7 @@ export class Link<Connection> {
     const { name, connect, backOff, log, onUp, onAway } = this.#options;
     const awaySince = performance.now();
     let last = lost;
+    const told = new Set<string>();
     for (let attempt = 1; ; attempt++) {
       if (last) await this.#pause(attempt, signal);
       try {
@@ -88,11 +92,16 @@ export class Link<Connection> {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof BrokerError) || !backOff || attempt >= backOff.attempts) throw error;
-        if (last) log.debug(`attempt ${attempt}: ${error.message}`);
-        else {
+        if (!last) {
           log.warn(`${error.message}; trying again until it is there`);
           onAway?.();
+        } else if (told.has(error.message) || told.size >= MOST_TOLD) {
+          log.debug(`attempt ${attempt}: ${error.message}`);
+        } else {
+          // First it was not there, and now it refuses us: somebody should know.
+          log.warn(`${error.message}; still trying`);
         }
+        told.add(error.message);
         last = error;
       }
     }

@@ -66,6 +66,23 @@ describe("with a back-off", () => {
     ]);
   });
 
+  test("each new reason why a broker is away is told, and only a few of many", async () => {
+    const refused = new BrokerError("BROKER_AUTH", "It refuses the password");
+    const many = Array.from(
+      { length: 9 },
+      (_, index) => new BrokerError("BROKER_CONNECT", `reason ${index}`),
+    );
+    const { link } = linkTo([away(), away(), refused, away(), refused, ...many, "1"], quick);
+    await link.start(never);
+    expect(logged.map((line) => line.slice("test: warning: ".length)).slice(0, -1)).toEqual([
+      "Cannot connect to b; trying again until it is there\n",
+      "It refuses the password; still trying\n",
+      "reason 0; still trying\n",
+      "reason 1; still trying\n",
+      "reason 2; still trying\n",
+    ]);
+  });
+
   test("a connection that ends is made again, as often as it ends", async () => {
     const { link, lose } = linkTo(["1", "2", away(), "3"], quick);
     await link.start(never);
