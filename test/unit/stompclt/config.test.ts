@@ -5,79 +5,22 @@ import { DqsQueue, Message } from "@spoolwire/message";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { run } from "../../helpers/programs.js";
+import { samples } from "../../helpers/samples.js";
 
 let directory: string;
 beforeAll(() => {
   directory = temporaryDirectory("stompclt-config");
   writeFileSync(
-    join(directory, "clean.mjs"),
+    join(directory, "tap-and-clean.mjs"),
     "export const check = ({ header }) => void delete header.expires;",
   );
 });
 afterAll(() => removeDirectory(directory));
 
-const files = {
-  "sender.conf": `# where the application drops its messages
-<incoming-queue>
-    path = outgoing
-</incoming-queue>
-callback-code = <<EOC
-    hdr.destination = "/queue/app.data"
-    hdr.persistent = "true"
-EOC
-<outgoing-broker>
-    uri = "stomp://mq.example.org:61613"
-    auth = "plain name=app pass=s3cret"
-</outgoing-broker>
-reliable = true
-pidfile = /run/app-sender.pid
-daemon = true
-loop = true
-remove = true
-`,
-  "receiver.conf": `<incoming-broker>
-    uri = failover:(stomp://mq1.example.org:61613,stomp://mq2.example.org:61613)?randomize=false
-    <auth>
-        scheme = plain
-        name = receiver
-        pass = s3cret
-    </auth>
-</incoming-broker>
-<subscribe>
-    destination = /queue/app.data
-</subscribe>
-<subscribe>
-    destination = /topic/app.events
-    id = events
-</subscribe>
-outgoing-queue = path=incoming type=DQN
-pidfile = /run/app-receiver.pid
-daemon = true
-`,
-  "shovel.conf": `<stompclt>
-<incoming>
-    <broker>
-        uri = stomp+ssl://mq.example.org:61614
-    </broker>
-</incoming>
-<subscribe>
-    destination = /queue/app.data
-</subscribe>
-<outgoing>
-    <broker>
-        uri = stomp://dev.example.org:61613
-    </broker>
-</outgoing>
-callback-path = clean.mjs
-callback-data = path=/var/spool/app/tap type=DQS
-</stompclt>
-`,
-};
-
 const stompclt = (...args: string[]) => run("stompclt", args, { cwd: directory });
 const write = (name: string, text: string) => writeFileSync(join(directory, name), text);
 
-describe.each(Object.entries(files))("%s", (name, text) => {
+describe.each(Object.entries(samples))("%s", (name, text) => {
   test("is valid, and neither starts nor makes anything", async () => {
     write(name, text);
     expect(await stompclt("--config", name, "--check")).toEqual({
