@@ -1,10 +1,14 @@
 // Short runs of the campaigns that agents go through, on each broker that has a part in them.
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { TestBroker } from "../helpers/broker.js";
 import { onEachBroker, onRabbitMq, startBroker } from "../helpers/each-broker.js";
 import { requires } from "../helpers/requirements.js";
 import { agents, members } from "./agents.js";
+import { answers } from "./answers.js";
 import type { BrokerCampaignOptions, Campaign } from "./campaign.js";
+import { memory } from "./memory.js";
+import { idle } from "./patience.js";
 import { proxy } from "./proxy.js";
 import { receive } from "./receive.js";
 import { restart } from "./restart.js";
@@ -18,6 +22,7 @@ const run = (
 
 const nothing = { lost: 0, empty: 0, truncated: 0 };
 const timeout = 240_000;
+const hasProc = existsSync("/proc/self/status");
 
 onEachBroker((broker, name) => {
   const [cuts, restarts] = name === "embedded" ? [150, 2] : [8, 1];
@@ -25,8 +30,18 @@ onEachBroker((broker, name) => {
   test("agents lose nothing when it is killed, and go on by themselves", { timeout }, async () => {
     expect(await run(restart, broker(), restarts)).toMatchObject({ ...nothing, accepted: restarts * 1000 });
   });
-  if (name === "embedded") itSurvives(members, broker, 1);
-  else itSurvives(agents, broker, 5);
+  if (name === "embedded") {
+    itSurvives(members, broker, 1);
+    test("agents that get late, wrong or no answers find out, and lose nothing", { timeout }, async () => {
+      expect(await run(answers, broker(), 5)).toMatchObject({ ...nothing, accepted: 1500 });
+    });
+    test("agents that have nothing to do for long keep their connections", { timeout }, async () => {
+      expect(await run(idle, broker(), 1)).toMatchObject({ ...nothing, duplicates: 0 });
+    });
+    test.runIf(hasProc)("agents stay as small as they are, however much they move", { timeout }, async () => {
+      expect(await run(memory, broker(), 5)).toMatchObject(nothing);
+    });
+  } else itSurvives(agents, broker, 5);
 });
 
 onRabbitMq(["amqp10", "amqp091"], (broker) => {

@@ -19,6 +19,8 @@ export interface FlowOptions {
   readonly contentOf?: (id: string) => string;
   /** Seconds after which what a killed sender had locked is free for the next (default: as the queue has it). */
   readonly maxlock?: number;
+  /** More options for both agents. */
+  readonly more?: readonly string[];
 }
 
 /** An agent that runs, with how it ended if it has. */
@@ -43,15 +45,14 @@ export class Flow implements AsyncDisposable {
   #taken = new Set<string>();
   #told = "";
 
-  constructor(
-    { uri, auth, agent }: TestBroker,
-    { place = this.#directory, careless = false, contentOf: content = contentOf, maxlock }: FlowOptions = {},
-  ) {
+  constructor({ uri, auth, agent }: TestBroker, options: FlowOptions = {}) {
+    const { place = this.#directory, careless = false, contentOf: content = contentOf } = options;
+    const { maxlock, more = [] } = options;
     this.#agent = agent;
     this.#contentOf = content;
     this.book = new Book(content);
     this.#outgoing = new DqsQueue({ path: join(place, "out") });
-    const common = ["--window", `${WINDOW}`, ...(careless ? [] : ["--reliable"])];
+    const common = ["--window", `${WINDOW}`, ...(careless ? [] : ["--reliable"]), ...more];
     const locks = maxlock === undefined ? "" : ` maxlock=${maxlock}`;
     const sender = [
       ...["--incoming-queue", `path=${this.#incoming.path}${locks}`, "--remove", "--loop", ...common],
@@ -69,6 +70,16 @@ export class Flow implements AsyncDisposable {
   /** What the agents have said so far. */
   get told(): string {
     return this.#told;
+  }
+
+  /** The agents' processes: the sender, the receiver. */
+  get pids(): readonly number[] {
+    return Object.values(this.#agents).map(({ running }) => running.child.pid ?? 0);
+  }
+
+  /** How many messages were put in. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** How many different messages were taken from the end. */

@@ -3,7 +3,10 @@ import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwir
 import type { TestBroker } from "../helpers/broker.js";
 import { protocols, startBroker, type TestProtocol } from "../helpers/each-broker.js";
 import { agents, members } from "./agents.js";
+import { answers } from "./answers.js";
 import type { BrokerCampaignOptions, Campaign } from "./campaign.js";
+import { memory } from "./memory.js";
+import { blocked, idle } from "./patience.js";
 import { proxy } from "./proxy.js";
 import { receive } from "./receive.js";
 import { restart } from "./restart.js";
@@ -14,7 +17,17 @@ import { calls, kill } from "./strikes.js";
 import { supervisor } from "./supervisor.js";
 
 const alone: readonly Campaign[] = [powercut, calls, kill, full, soak, supervisor];
-const withBroker: readonly Campaign<BrokerCampaignOptions>[] = [proxy, restart, agents, members, receive];
+const withBroker: readonly Campaign<BrokerCampaignOptions>[] = [
+  proxy,
+  restart,
+  agents,
+  members,
+  receive,
+  answers,
+  idle,
+  blocked,
+  memory,
+];
 
 /** With a broker of its own. */
 const owning = (
