@@ -110,7 +110,8 @@ export class Flow implements AsyncDisposable {
       const body = String(this.#outgoing.getMessage(name).body);
       this.#outgoing.remove(name);
       this.book.find([body]);
-      this.#taken.add(body);
+      // Not the body: there may be a million of them.
+      this.#taken.add(body.split(" ", 1)[0] ?? "");
     }
   }
 
