@@ -52,7 +52,7 @@ daemon = true
         uri = stomp://dev.example.org:61613
     </broker>
 </outgoing>
-callback-path = tap-and-clean.mjs
+callback-path = tap-and-clean.mjs      # start(data) opens data.path as a queue
 callback-data = path=/var/spool/app/tap type=DQS
 `,
 } as const;

@@ -12,6 +12,7 @@ import {
 } from "@spoolwire/program";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { samples } from "../../helpers/samples.js";
 
 /** The table of an agent as the sample files of sites need it. */
 const options = [
@@ -95,24 +96,7 @@ const queues = "incoming-queue = path=/a\noutgoing-queue = path=/b\n";
 
 describe("the files that sites have", () => {
   test("a sender", async () => {
-    const values = await run(`# where the application drops its messages
-<incoming-queue>
-    path = /var/spool/app/outgoing
-</incoming-queue>
-callback-code = <<EOC
-    hdr.destination = "/queue/app.data"
-    hdr.persistent = "true"
-EOC
-<outgoing-broker>
-    uri = "stomp://mq.example.org:61613"
-    auth = "plain name=app pass=s3cret"
-</outgoing-broker>
-reliable = true
-pidfile = /run/app-sender.pid
-daemon = true
-loop = true
-remove = true
-`);
+    const values = await run(samples["sender.conf"]);
     expect(values).toMatchObject({
       "incoming-queue": { path: "/var/spool/app/outgoing" },
       "callback-code": 'hdr.destination = "/queue/app.data"\n    hdr.persistent = "true"',
@@ -123,25 +107,7 @@ remove = true
     });
   });
 
-  const receiver = `<incoming-broker>
-    uri = failover:(stomp://mq1.example.org:61613,stomp://mq2.example.org:61613)?randomize=false
-    <auth>
-        scheme = plain
-        name = receiver
-        pass = s3cret
-    </auth>
-</incoming-broker>
-<subscribe>
-    destination = /queue/app.data
-</subscribe>
-<subscribe>
-    destination = /topic/app.events
-    id = events
-</subscribe>
-outgoing-queue = path=/var/spool/app/incoming type=DQN
-pidfile = /run/app-receiver.pid
-daemon = true
-`;
+  const receiver = samples["receiver.conf"];
 
   test("a receiver, and how it is drained in the foreground", async () => {
     const values = {
@@ -158,22 +124,7 @@ daemon = true
   });
 
   test("a shovel", async () => {
-    const values = await run(`<incoming>
-    <broker>
-        uri = stomp+ssl://mq.example.org:61614
-    </broker>
-</incoming>
-<subscribe>
-    destination = /queue/app.data
-</subscribe>
-<outgoing>
-    <broker>
-        uri = stomp://dev.example.org:61613
-    </broker>
-</outgoing>
-callback-path = tap-and-clean.mjs      # start(data) opens data.path as a queue
-callback-data = path=/var/spool/app/tap type=DQS
-`);
+    const values = await run(samples["shovel.conf"]);
     expect(values).toMatchObject({
       "incoming-broker-uri": "stomp+ssl://mq.example.org:61614",
       subscribe: [{ destination: "/queue/app.data" }],
