@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { ServiceOutput } from "./output.js";
-import { hasGroup, identify, isThere, signal, writesTo, type ProcessId } from "./proc.js";
+import { hasGroup, identify, isThere, signal, type ProcessId } from "./proc.js";
 import type { Hands, Outcome } from "./service.js";
 
 /** How often we look whether a process that our forerunner has started is still there, milliseconds. */
@@ -61,16 +61,9 @@ export class Owner implements Hands {
     this.#signal("SIGKILL");
   }
 
-  /**
-   * Take over what our forerunner has started. If it has ended since, what it has left behind is killed.
-   * @returns whether it is there, and the same
-   */
+  /** Take over what our forerunner has started. @returns whether it is there, and the same */
   adopt(process: ProcessId): boolean {
-    if (!isThere(process)) {
-      // The number alone may be another's by now; who holds our pipe is not.
-      if (writesTo(process.pid, this.#options.output.path)) this.#killGroup(process.pid);
-      return false;
-    }
+    if (!isThere(process)) return false;
     this.#process = process;
     // It is no child of ours: nobody tells us of its end.
     const timer = setInterval(() => {
@@ -79,6 +72,11 @@ export class Owner implements Hands {
       this.#gone({ isOk: false, words: "has ended" });
     }, LOOK_MS).unref();
     return true;
+  }
+
+  /** Nobody was found to be taken over: whoever writes into our pipe all the same was left behind. */
+  clear(groups: Iterable<number>): void {
+    if (!this.#process) for (const group of groups) this.#killGroup(group);
   }
 
   /** Leave on the disk what a successor must know, unless it is there: a full disk may have room again. */
@@ -135,15 +133,17 @@ export class Owner implements Hands {
   #gone(outcome: Outcome): void {
     const pid = this.#process?.pid;
     this.#process = undefined;
-    this.#options.record.remove();
     // Its children have no place without it: a second copy would meet them.
     if (pid !== undefined && hasGroup(pid)) this.#killGroup(pid);
+    // Only then: if we are killed before, our successor must find them.
+    this.#options.record.remove();
     this.#events.ended(outcome);
   }
 
-  #killGroup(pid: number): void {
-    signal(-pid, "SIGKILL");
-    this.#events.problem(`left processes of its group ${pid} behind: they are killed`);
+  /** End what it has left behind. */
+  #killGroup(group: number): void {
+    signal(-group, "SIGKILL");
+    this.#events.problem(`left processes of its group ${group} behind: they are killed`);
   }
 
   #signal(name: NodeJS.Signals): void {

@@ -85,6 +85,7 @@ export class Place {
 
   release(): void {
     clearInterval(this.#timer);
+    this.#endCommands();
     this.#pidFile.release();
   }
 
@@ -98,12 +99,17 @@ export class Place {
   }
 
   outputOf(service: string): string {
-    return join(this.path, "output", idOf(service));
+    return join(this.pipes, idOf(service));
+  }
+
+  /** The directory of the named pipes, as the system shows it in /proc. */
+  get pipes(): string {
+    return realpathSync(join(this.path, "output"));
   }
 
   /**
-   * A command of ours runs: if we are killed before it ends, whoever has this place next ends it, as nobody waits for
-   * it any more. @returns what is to be called when it has ended
+   * A command of ours runs. What runs when we end is ended, as nobody waits for it any more: by us, or if we are killed
+   * by whoever has this place next. @returns what is to be called when it has ended
    */
   noteCommand(pid: number): () => void {
     const file = join(this.path, "commands", `${pid}`);
@@ -142,8 +148,7 @@ export class Place {
       read: () => {
         try {
           const { pid, started } = JSON.parse(readFileSync(file, "utf8")) as Partial<ProcessId>;
-          const isWhole =
-            Number.isInteger(pid) && Number(pid) > 1 && typeof started === "string" && started !== "";
+          const isWhole = Number.isInteger(pid) && Number(pid) > 1 && typeof started === "string";
           return isWhole ? ({ pid, started } as ProcessId) : undefined;
         } catch {
           return undefined; // There is none, or it was cut by a crash.

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 /** A process, beyond the number that another may get when it is gone. */
 export interface ProcessId {
   readonly pid: number;
-  /** When it was started, in ticks since the start of the system. */
+  /** When it was started, in ticks since the start of the system; empty: it had ended before we could look. */
   readonly started: string;
 }
 
@@ -31,15 +31,18 @@ export function hasGroup(group: number): boolean {
   return readdirSync("/proc").some((name) => /^\d+$/.test(name) && readStat(Number(name))?.group === group);
 }
 
-/** Whether somebody in a process group writes to a file: then it is the group of whom that file was given to. */
-export function writesTo(group: number, path: string): boolean {
-  if (!exists(-group)) return false;
-  return readdirSync("/proc").some(
-    (name) =>
-      /^\d+$/.test(name) &&
-      readStat(Number(name))?.group === group &&
-      [1, 2].some((descriptor) => readLink(`/proc/${name}/fd/${descriptor}`) === path),
-  );
+/** The process groups of those who write to files of a directory, by the path of the file. */
+export function writersIn(directory: string): Map<string, Set<number>> {
+  const groups = new Map<string, Set<number>>();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const path = [1, 2]
+      .map((fd) => readLink(`/proc/${pid}/fd/${fd}`))
+      .find((file) => file?.startsWith(directory));
+    const group = path === undefined ? undefined : readStat(Number(pid))?.group;
+    if (path !== undefined && group !== undefined)
+      groups.set(path, (groups.get(path) ?? new Set()).add(group));
+  }
+  return groups;
 }
 
 function readLink(path: string): string | undefined {

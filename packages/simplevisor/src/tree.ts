@@ -5,6 +5,7 @@ import { logEvents } from "./event.js";
 import type { Place } from "./place.js";
 import { ServiceOutput } from "./output.js";
 import { Pool } from "./pool.js";
+import { writersIn } from "./proc.js";
 import { Slots } from "./run.js";
 import type { Store } from "./store.js";
 import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
@@ -64,6 +65,9 @@ export class Tree {
     const state = this.#options.store?.load();
     if (state?.name === this.root.name) this.root.load(state);
     await this.look();
+    // Left by a service that died while nobody looked, or was started in the moment when our forerunner was killed.
+    const writers = writersIn(this.#options.place.pipes);
+    for (const unit of this.#units.values()) unit.clear(writers);
     for (const { service } of this.#units.values()) service.missed();
     this.#top.start();
     this.settle();

@@ -71,6 +71,12 @@ export class Unit {
     }
   }
 
+  /** Nobody may be in the way of what is started. @param writers groups by the path of what they write to */
+  clear(writers: ReadonlyMap<string, Iterable<number>>): void {
+    const groups = this.output && writers.get(this.output.path);
+    if (groups && this.#hands instanceof Owner) this.#hands.clear(groups);
+  }
+
   /** A cycle of supervision: look at what would not tell by itself. */
   async poll(): Promise<void> {
     if (this.#hands instanceof Commanded) await this.#hands.poll();

@@ -202,7 +202,7 @@ test.concurrent("the control socket is for the own account alone", async ({ site
 test.concurrent("reload touches only what has changed", async ({ site }) => {
   const [a, b, c] = [site.worker("a"), site.worker("b"), site.worker("c")];
   site.configure(supervisor("app", [a, b, c]));
-  await site.start();
+  const { child } = await site.start();
   const before = await Promise.all(["a", "b", "c"].map((name) => site.until(`app/${name}`, "running")));
   site.configure(supervisor("app", [a, site.worker("b", "stop-timeout = 5"), site.worker("d")]));
   expect(await site.command("reload")).toMatchObject({ status: 0 });
@@ -214,6 +214,10 @@ test.concurrent("reload touches only what has changed", async ({ site }) => {
   expect((await site.report("app/a")).pid).toBe(before[0]!.pid);
   expect(isThere(b2.pid!)).toBe(true);
   await vi.waitUntil(() => !isThere(before[2]!.pid!), patience);
+  site.configure(supervisor("app", [a]));
+  child.kill("SIGHUP");
+  await vi.waitUntil(() => site.processes().length === 1, patience);
+  expect((await site.report("app/a")).pid).toBe(before[0]!.pid);
 });
 
 test.concurrent("a wrong configuration changes nothing, and the log says why", async ({ site }) => {
