@@ -67,6 +67,11 @@ export class Flow implements AsyncDisposable {
     this.#agents = { sender: this.#start(sender), receiver: this.#start(receiver) };
   }
 
+  /** What the broker calls the queue on the way. */
+  get queue(): string {
+    return this.#destination.replace("/queue/", "");
+  }
+
   /** What the agents have said so far. */
   get told(): string {
     return this.#told;

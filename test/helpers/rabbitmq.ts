@@ -22,8 +22,8 @@ import { RABBITMQ } from "./requirements.js";
 export interface RabbitMq extends TestBroker {
   /** The port for AMQP 0-9-1 and AMQP 1.0. */
   readonly amqpPort: number;
-  /** Its STOMP port with TLS, if it was given certificates. */
-  readonly tlsPort: number | undefined;
+  /** Its ports with TLS, if it was given certificates. */
+  readonly tlsPorts: { readonly stomp: number; readonly amqp: number } | undefined;
   /**
    * Run rabbitmqctl against this instance and return what it prints; half a second a call.
    * Faults on demand: `set_vm_memory_high_watermark 0.000001` blocks senders, `stop_app` closes without an ERROR.
@@ -40,11 +40,13 @@ export async function startRabbitMq(certificates?: Certificates): Promise<Rabbit
   const port = await freePort();
   const amqpPort = await freePort();
   const epmdPort = await freePort();
-  const tlsPort = certificates && (await freePort());
+  const tlsPorts = certificates && { stomp: await freePort(), amqp: await freePort() };
   const tls =
-    certificates && tlsPort !== undefined
+    certificates && tlsPorts
       ? [
-          `stomp.listeners.ssl.1 = 127.0.0.1:${tlsPort}`,
+          `stomp.listeners.ssl.1 = 127.0.0.1:${tlsPorts.stomp}`,
+          `listeners.ssl.1 = 127.0.0.1:${tlsPorts.amqp}`,
+          ...["PLAIN", "AMQPLAIN", "EXTERNAL"].map((name, index) => `auth_mechanisms.${index + 1} = ${name}`),
           `ssl_options.cacertfile = ${certificates.ca}`,
           `ssl_options.certfile = ${certificates.server.cert}`,
           `ssl_options.keyfile = ${certificates.server.key}`,
@@ -81,7 +83,7 @@ export async function startRabbitMq(certificates?: Certificates): Promise<Rabbit
     endWithUs(done.child);
     return (await done).stdout;
   };
-  return { ...broker, amqpPort, tlsPort, ctl };
+  return { ...broker, amqpPort, tlsPorts, ctl };
 }
 
 /** The same instance, spoken to with AMQP. */
@@ -99,7 +101,7 @@ function configure(
   const path = (name: string) => join(directory, name);
   mkdirSync(path("home"));
   writeFileSync(path("inetrc"), "{lookup,[file]}.\n"); // no DNS
-  writeFileSync(path("enabled_plugins"), "[rabbitmq_amqp1_0,rabbitmq_stomp].\n");
+  writeFileSync(path("enabled_plugins"), "[rabbitmq_amqp1_0,rabbitmq_auth_mechanism_ssl,rabbitmq_stomp].\n");
   const settings = [
     `listeners.tcp.1 = 127.0.0.1:${ports.amqpPort}`,
     `stomp.listeners.tcp.1 = 127.0.0.1:${ports.port}`,

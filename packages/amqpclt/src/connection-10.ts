@@ -130,7 +130,13 @@ function connectOptions(place: Place, options: BrokerOptions): ConnectionOptions
     container_id: id,
     // RabbitMQ's way to say it.
     hostname: virtualHost === undefined ? host : isRabbitMq ? `vhost:${virtualHost}` : virtualHost,
-    ...(isTls ? { transport: "tls", rejectUnauthorized: true, ...tlsOptions(place, options) } : {}),
+    // The name that the library would take by itself is no name where the host is an address.
+    ...(isTls && {
+      transport: "tls",
+      rejectUnauthorized: true,
+      servername: "",
+      ...tlsOptions(place, options),
+    }),
     reconnect: false,
     tcp_no_delay: true,
     ...(heartBeat && { idle_time_out: heartBeat.server * 1000 }),
