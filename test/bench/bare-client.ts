@@ -10,6 +10,16 @@ const MOST_JOINED = 100;
 const LF = 10;
 const ACK = Buffer.from("\nack:");
 
+/** What else is to be done with each message, on either side; without it nothing. */
+export interface Duty {
+  /** Have it in hand: the first, the second, and so on. */
+  readonly take?: (index: number) => void;
+  /** It is safe elsewhere. */
+  readonly done?: (index: number) => void;
+  /** Keep so many; they are safe when it resolves. */
+  readonly keep?: (count: number) => Promise<void>;
+}
+
 /** A frame as it came: the bytes from `start` to the NUL at `end`. */
 type OnFrame = (bytes: Buffer, start: number, end: number) => void;
 
@@ -34,28 +44,34 @@ export class BareClient {
   }
 
   /** Send a frame so many times, `window` of them at most without its receipt (0: it asks for none). */
-  async send(frame: Buffer, count: number, window: number): Promise<void> {
+  async send(frame: Buffer, count: number, window: number, { take, done }: Duty = {}): Promise<void> {
     const joined = Math.max(1, Math.min(MOST_JOINED, Math.floor(JOIN / frame.length)));
     const bytes = Buffer.concat(Array.from({ length: joined }, () => frame));
     let sent = 0;
     let confirmed = 0;
-    this.#onFrame = () => confirmed++;
+    this.#onFrame = () => {
+      done?.(confirmed);
+      confirmed++;
+    };
     while (sent < count) {
       const next = Math.min(joined, count - sent);
       if (window > 0 && sent + next - confirmed > window) {
         await this.#chunk();
         continue;
       }
-      sent += next;
+      if (take) for (let index = sent; index < sent + next; index++) take(index);
       const hasRoom = this.#socket.write(bytes.subarray(0, next * frame.length));
+      if (done && window === 0) for (let index = sent; index < sent + next; index++) done(index);
+      sent += next;
       if (!hasRoom) await once(this.#socket, "drain");
     }
     while (window > 0 && confirmed < count) await this.#chunk();
   }
 
   /** Receive so many messages, and acknowledge each if the broker wants that. */
-  async receive(destination: string, count: number, prefetch: number): Promise<void> {
+  async receive(destination: string, count: number, prefetch: number, { keep }: Duty = {}): Promise<void> {
     let received = 0;
+    let kept = 0;
     let acks = "";
     this.#onFrame = (bytes, start) => {
       received++;
@@ -65,10 +81,14 @@ export class BareClient {
     };
     const mode = prefetch === 0 ? "ack:auto" : `ack:client-individual\nprefetch-count:${prefetch}`;
     this.#socket.write(`SUBSCRIBE\nid:0\ndestination:${destination}\n${mode}\n\n\0`);
-    while (received < count) {
-      await this.#chunk();
-      if (acks !== "") this.#socket.write(acks);
+    while (kept < count) {
+      if (received === kept) await this.#chunk();
+      // What comes while these are kept is for the next time.
+      const [now, those] = [received, acks];
       acks = "";
+      await keep?.(now - kept);
+      kept = now;
+      if (those !== "") this.#socket.write(those);
     }
   }
 

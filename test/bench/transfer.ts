@@ -1,6 +1,8 @@
 // Queue -> broker -> queue with what the agent stompclt is made of, against a bare client that moves the same
-// frames with the same confirmations and has no queue. Both use the same broker, a process of its own; they
+// frames with the same confirmations: once from memory to nowhere, which is what network and broker allow, and once
+// out of files and into files with the same promise, which is what anybody who keeps it has to do. All use the same broker, a process of its own; they
 // themselves run in this process, so that the start of a process is not measured, and share it on the whole way.
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Durability } from "@spoolwire/dirq";
@@ -19,7 +21,8 @@ import {
 import { removeDirectory, type TestBroker } from "../helpers/broker.js";
 import { startEmbedded } from "../helpers/embedded.js";
 import { startRabbitMq } from "../helpers/rabbitmq.js";
-import { BareClient } from "./bare-client.js";
+import { BareClient, type Duty } from "./bare-client.js";
+import { bareFiles } from "./bare-files.js";
 import { rate, type Bench, type Contest, type Place, type Rates } from "./bench.js";
 import { bodies } from "./bodies.js";
 import { fastest, makeDirectory, mountDisk, workIn } from "./place.js";
@@ -91,7 +94,10 @@ export interface Mover {
   shovel(): Promise<void>;
 }
 
-const stompContest = (name: string, task: Task) => contest(name, task, "bare client", bare(task));
+const stompContest = (name: string, task: Task): Contest => {
+  const { baselines, ...rest } = contest(name, task, "bare client", bare(task));
+  return { ...rest, baselines: { ...baselines, "bare client, files": () => bareWithFiles(task) } };
+};
 
 /** All directions, by an agent's parts and by something without queues. */
 export function contest(name: string, task: Task, against: string, mover: Mover): Contest {
@@ -101,6 +107,21 @@ export function contest(name: string, task: Task, against: string, mover: Mover)
     ours: () => ours(task),
     baselines: { [against]: () => measure(task.size, mover) },
   };
+}
+
+async function bareWithFiles(task: Task): Promise<Rates> {
+  const { size, place, durability, message } = task;
+  const directory = makeDirectory(place);
+  const body = Buffer.from(message.body);
+  // Twice, as each kind of moving with queues is.
+  const files = ["a", "b"].map((name) => {
+    const path = join(directory, name);
+    mkdirSync(path);
+    return bareFiles(path, size, body, durability === "full");
+  });
+  const rates = await measure(size, bare(task, files));
+  removeDirectory(directory);
+  return rates;
 }
 
 async function measure(size: number, mover: Mover): Promise<Rates> {
@@ -178,7 +199,9 @@ function brokerOptions(broker: TestBroker, reliable: boolean): BrokerOptions {
   };
 }
 
-function bare({ broker, message, window, size }: Task): Mover {
+/** @param duties what to do besides; the next one for each that sends, and the last for all that receive */
+function bare({ broker, message, window, size }: Task, duties: readonly Duty[] = []): Mover {
+  let turns = 0;
   const connect = () => BareClient.open(broker.port, broker.user, broker.password);
   const { command, headers, body } = toFrame(message);
   // The receipt is as long as most of ours, and the same for all: they are only counted.
@@ -187,12 +210,12 @@ function bare({ broker, message, window, size }: Task): Mover {
   return {
     send: async () => {
       const client = await connect();
-      await client.send(frame, size, window);
+      await client.send(frame, size, window, duties[turns++]);
       await client.close();
     },
     receive: async () => {
       const client = await connect();
-      await client.receive(destination, size, window);
+      await client.receive(destination, size, window, duties.at(-1));
       await client.close();
     },
     shovel: async () => {
