@@ -1,9 +1,11 @@
 // Instances that come and go with what there is to do.
 import { SimpleQueue } from "@spoolwire/dirq";
+import { DqsQueue, Message } from "@spoolwire/message";
 import { Scaler } from "@spoolwire/simplevisor";
 import { expect, vi } from "vitest";
-import { program } from "../../helpers/embedded.js";
-import { patience, service, supervisor, test } from "./helpers.js";
+import { runAgent } from "../../helpers/agents.js";
+import { program, startEmbedded } from "../../helpers/embedded.js";
+import { patience, service, supervisor, test, type Site } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -26,6 +28,13 @@ test("between the two nothing changes, and what is in between begins the calm an
   expect(counts(scaler, [0, 0, 0, 0, 51, 100, 0, 0, 0, 0, 0])).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
 });
 
+/** How the number of workers has changed: from and to. */
+const changes = (site: Site) =>
+  Array.from(
+    site.read("log").matchAll(/app\/worker: (\d) -> (\d) instances/g),
+    ([, from, to]) => `${from}${to}`,
+  );
+
 test("consumers come with a deep queue and go with a shallow one, and nothing is lost or done twice", async ({
   site,
 }) => {
@@ -46,22 +55,54 @@ test("consumers come with a deep queue and go with a shallow one, and nothing is
     ]),
   );
   const { child } = await site.start();
-  const counts = () =>
-    Array.from(
-      site.read("log").matchAll(/app\/worker: (\d) -> (\d) instances/g),
-      ([, from, to]) => `${from}${to}`,
-    );
-  await vi.waitUntil(() => counts().length === 2, patience);
+  await vi.waitUntil(() => changes(site).length === 2, patience);
   // There is always a little to do: that keeps one of them busy, and no more.
   const trickle = setInterval(add, 300);
-  await vi.waitUntil(() => counts().length === 4, patience);
+  await vi.waitUntil(() => changes(site).length === 4, patience);
   clearInterval(trickle);
   await vi.waitUntil(() => queue.count() === 0, patience);
-  expect(counts()).toEqual(["12", "23", "32", "21"]);
+  expect(changes(site)).toEqual(["12", "23", "32", "21"]);
   for (const stopped of ["2", "3"]) await site.until(`app/worker/${stopped}`, "stopped");
   const { children } = await site.report("app/worker");
   expect(children!.map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
   expect(child.exitCode).toBe(null);
   const done = site.read("done").split("\n").filter(Boolean);
   expect(done.sort()).toEqual(added.sort());
+});
+
+test("receivers come with what waits at the broker, and go when it is taken", async ({ site }) => {
+  await using broker = await startEmbedded();
+  const { uri, auth, directory } = broker;
+  const [a, b] = [new DqsQueue({ path: site.at("a") }), new DqsQueue({ path: site.at("b") })];
+  const bodies = Array.from({ length: 200 }, (_, index) => `message ${index}`);
+  const header = { destination: "/queue/elastic", persistent: "true" };
+  for (const body of bodies) a.addMessage(new Message({ header, body }));
+  const sender = ["--incoming-queue", `path=${a.path}`, "--remove", "--reliable"];
+  const sent = await runAgent("stompclt", [
+    ...sender,
+    ...["--outgoing-broker-uri", uri, "--outgoing-broker-auth", auth],
+  ]);
+  expect(sent).toMatchObject({ status: 0, stderr: "" });
+  site.write("auth", auth);
+  const receive = [
+    ...[
+      program("stompclt"),
+      "--incoming-broker-uri",
+      uri,
+      "--incoming-broker-auth",
+      `file=${site.at("auth")}`,
+    ],
+    ...["--subscribe", "destination=/queue/elastic", "--reliable", "--prefetch", "2", "--rate", "30"],
+    ...["--outgoing-queue", `path=${b.path}`],
+  ];
+  const scale = ["instances = 1..3", `scale = queue:${directory}/data/queue/elastic depth>20`];
+  site.configure(
+    supervisor("app", [service("worker", `run = ${receive.join(" ")}`, "scale-interval = 0.2", ...scale)]),
+  );
+  await site.start();
+  await vi.waitUntil(() => changes(site).length === 4, patience);
+  expect(changes(site)).toEqual(["12", "23", "32", "21"]);
+  await vi.waitUntil(() => b.count() >= bodies.length, patience);
+  const came = Array.from(b, (name) => (b.lock(name), String(b.getMessage(name).body)));
+  expect(came.sort()).toEqual(bodies.sort());
 });
