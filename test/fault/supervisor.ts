@@ -11,6 +11,8 @@ import { floods, Site } from "./supervised.js";
 
 /** A supervisor that is busy has so much to write, bytes: its store and its log are on this disk. */
 const DISK = 4 << 20;
+/** How often the disk is tried to be left, every 50 ms. */
+const MOST_TRIES = 200;
 /** LSB and sysexits: somebody else has it. */
 const TAKEN = 75;
 
@@ -130,12 +132,24 @@ async function run({ seed, rounds, careless = false, progress }: CampaignOptions
     if (counts.duplicates > 0) throw new Error(`Expected one of each, got ${counts.duplicates} more`);
   } finally {
     await site.kill();
-    // The disk cannot go before they have.
     for (let left; (left = site.processes()).length > 0; await sleep(20)) left.forEach(kill);
-    if (disk) disk[Symbol.dispose]();
+    if (disk) await leave(disk);
     else removeDirectory(directory);
   }
   return counts;
+}
+
+/** A process that is not there any more may still have files open: the disk cannot go before they are closed. */
+async function leave(disk: Disk): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      disk[Symbol.dispose]();
+      return;
+    } catch (error) {
+      if (tries === MOST_TRIES) throw error;
+      await sleep(50);
+    }
+  }
 }
 
 /** Those that run are taken over; those that were killed meanwhile are started. */
