@@ -1,16 +1,13 @@
 // What operators of RabbitMQ do to agents that run: they need not be started again.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { noCounts } from "../fault/campaign.js";
 import { Flow } from "../fault/flow.js";
-import { startRabbitMq } from "../helpers/rabbitmq.js";
-import { requires } from "../helpers/requirements.js";
+import { onRabbitMq } from "../helpers/each-broker.js";
 
-describe.runIf(requires("rabbitmq"))("RabbitMQ", { timeout: 180_000 }, () => {
-  let broker: Awaited<ReturnType<typeof startRabbitMq>>;
-  beforeAll(async () => void (broker = await startRabbitMq()), 100_000);
-  afterAll(async () => broker.stop(), 60_000);
+const timeout = 180_000;
 
+onRabbitMq(["stomp", "amqp10", "amqp091"], (broker, protocol) => {
   /** All has arrived, once. */
   async function finish(flow: Flow, accepted: number): Promise<void> {
     await flow.finish();
@@ -19,32 +16,54 @@ describe.runIf(requires("rabbitmq"))("RabbitMQ", { timeout: 180_000 }, () => {
     expect(counts).toEqual({ ...noCounts(), accepted });
   }
 
-  test("that is short of memory takes nothing, and later everything", async () => {
-    await using flow = new Flow(broker);
+  test("short of memory it takes nothing, and later everything", { timeout }, async () => {
+    const rabbit = broker();
+    await using flow = new Flow(rabbit);
     flow.send(200);
     await flow.until(() => flow.arrived === 200);
-    await broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB");
-    // It finds out once a second, and then stops to read.
-    await sleep(2500);
-    const before = flow.arrived;
-    flow.send(2000);
-    await sleep(3000);
-    expect(flow.arrived - before).toBeLessThan(2000);
-    await broker.ctl("set_vm_memory_high_watermark", "absolute", "1GB");
+    try {
+      await rabbit.ctl("set_vm_memory_high_watermark", "absolute", "1MB");
+      // It finds out once a second, and then stops to read.
+      await sleep(2500);
+      const before = flow.arrived;
+      flow.send(2000);
+      await sleep(3000);
+      expect(flow.arrived - before).toBeLessThan(2000);
+    } finally {
+      await rabbit.ctl("set_vm_memory_high_watermark", "absolute", "1GB");
+    }
     await finish(flow, 2200);
-    // They have waited, and not connected again.
-    expect(flow.told).toBe("");
+    // They have waited, and not connected again; AMQP 0-9-1 is told why.
+    const words = /^[^\n]* takes no messages now: [^\n]*\n[^\n]* takes messages again\n$/;
+    expect(flow.told).toMatch(protocol === "amqp091" ? words : /^$/);
   });
 
-  test("whose password for the agents is put right has them back at once", async () => {
-    const wrong = { ...broker, auth: `plain name=${broker.user} pass=later` };
-    await using flow = new Flow(wrong);
+  test("agents whose password is put right are back at once", { timeout }, async () => {
+    const rabbit = broker();
+    const { user, password } = rabbit;
+    await using flow = new Flow({ ...rabbit, auth: `plain name=${user} pass=later` });
     flow.send(100);
     await flow.until(() => (flow.told.match(/trying again until it is there/g)?.length ?? 0) === 2);
-    expect(flow.told).toMatch(/Bad CONNECT|Access refused/);
+    expect(flow.told).toMatch(/Bad CONNECT|Access refused|The broker refuses the connection/);
     expect(flow.told).not.toContain("later");
-    await broker.ctl("change_password", broker.user, "later");
-    await finish(flow, 100);
-    await broker.ctl("change_password", broker.user, broker.password);
+    try {
+      await rabbit.ctl("change_password", user, "later");
+      await finish(flow, 100);
+    } finally {
+      await rabbit.ctl("change_password", user, password);
+    }
   });
+
+  if (protocol !== "stomp") {
+    // With STOMP RabbitMQ confirms what it then has nowhere to put.
+    test("a queue that is deleted is declared again", { timeout }, async () => {
+      await using flow = new Flow(broker());
+      flow.send(100);
+      await flow.until(() => flow.arrived === 100);
+      await broker().ctl("delete_queue", flow.destination.replace("/queue/", ""));
+      await flow.until(() => flow.told.includes("is back after"));
+      flow.send(100);
+      await finish(flow, 200);
+    });
+  }
 });

@@ -35,7 +35,7 @@ export class Flow implements AsyncDisposable {
   readonly book: Book;
   readonly #contentOf: (id: string) => string;
   readonly #directory = temporaryDirectory("flow", inMemory);
-  readonly #destination = `/queue/flow-${++flows}`;
+  readonly destination = `/queue/flow-${++flows}`;
   readonly #incoming = new DqsQueue({ path: join(this.#directory, "in") });
   readonly #outgoing: DqsQueue;
   readonly #agent: TestBroker["agent"];
@@ -60,7 +60,7 @@ export class Flow implements AsyncDisposable {
     ];
     const receiver = [
       ...["--incoming-broker-uri", uri, "--incoming-broker-auth", auth, "--prefetch", `${WINDOW}`, ...common],
-      ...["--subscribe", `destination=${this.#destination}`],
+      ...["--subscribe", `destination=${this.destination}`],
       ...["--outgoing-queue", `path=${this.#outgoing.path}`],
     ];
     this.#commands = { sender, receiver };
@@ -69,7 +69,7 @@ export class Flow implements AsyncDisposable {
 
   /** What the broker calls the queue on the way. */
   get queue(): string {
-    return this.#destination.replace("/queue/", "");
+    return this.destination.replace("/queue/", "");
   }
 
   /** What the agents have said so far. */
@@ -102,7 +102,7 @@ export class Flow implements AsyncDisposable {
     for (let index = 0; index < count; index++) {
       const id = `${this.#sent}-${this.#sent % 97}`;
       this.book.accept([id]);
-      const header = { destination: this.#destination, persistent: "true" };
+      const header = { destination: this.destination, persistent: "true" };
       this.#incoming.addMessage(new Message({ header, body: this.#contentOf(id) }));
       this.#sent++;
     }
