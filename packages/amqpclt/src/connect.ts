@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { BrokerError } from "@spoolwire/message";
 import { ConfigError, readTls, renewed, type TlsFiles } from "@spoolwire/program";
-import type { BrokerOptions } from "@spoolwire/transfer";
+import { refuseOptions, type BrokerOptions, type BrokerSourceOptions } from "@spoolwire/transfer";
 import { parseAmqpUri, type AmqpUri } from "./uri.js";
 
 /** A broker, and how to log in to it. */
@@ -12,7 +12,16 @@ export interface Place extends AmqpUri {
 }
 
 /** Check what can be checked before there is a connection. @throws ConfigError */
-export function checkBroker({ uri, credential, x509, connect }: BrokerOptions): Place {
+export function checkBroker(options: BrokerOptions | BrokerSourceOptions): Place {
+  const { uri, credential, x509, connect, sockopts, stompDebug } = options;
+  const isSource = "subscriptions" in options;
+  const side = isSource ? "incoming" : "outgoing";
+  const given = {
+    [`${side}-broker-sockopts`]: Object.keys(sockopts).length > 0,
+    [`${side}-broker-stomp-debug`]: stompDebug,
+    unsubscribe: isSource && options.unsubscriptions,
+  };
+  refuseOptions(given, "AMQP");
   const { host: virtualHost, "container-id": id, ...others } = connect;
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) {

@@ -4,7 +4,13 @@ import { once } from "node:events";
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import { encodeFrame, parseUdpUri, toFrame } from "@spoolwire/stomp";
-import { checkBodySize, type BrokerOptions, type Settle, type Sink } from "@spoolwire/transfer";
+import {
+  checkBodySize,
+  refuseOptions,
+  type BrokerOptions,
+  type Settle,
+  type Sink,
+} from "@spoolwire/transfer";
 
 /** The most bytes that a datagram over IPv4 can have: 65,535 with the headers of IP and UDP. */
 const MOST_BYTES = 65_507;
@@ -31,7 +37,7 @@ export class UdpSink implements Sink {
     this.#options = options;
     this.name = `broker ${options.uri}`;
     const { credential, x509, connect, sockopts, stompDebug, heartBeat, reliable } = options;
-    const excluded = {
+    const given = {
       reliable,
       "heart-beat": heartBeat,
       "outgoing-broker-auth": credential.scheme !== "none" || x509,
@@ -39,10 +45,7 @@ export class UdpSink implements Sink {
       "outgoing-broker-sockopts": Object.keys(sockopts).length > 0,
       "outgoing-broker-stomp-debug": stompDebug,
     };
-    for (const [option, isGiven] of Object.entries(excluded)) {
-      const message = `--${option} does not go with udp://: there is no connection`;
-      if (isGiven) throw new ConfigError([{ message, option }]);
-    }
+    refuseOptions(given, "udp://: there is no connection");
     try {
       this.#where = parseUdpUri(options.uri);
     } catch (error) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
-import { run } from "../../helpers/programs.js";
+import { runAgent } from "../../helpers/agents.js";
 
 let directory: string;
 let queue: DqsQueue;
@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => removeDirectory(directory));
 
 const send = (uri: string, ...more: string[]) =>
-  run("amqpclt", ["--incoming-queue", `path=${queue.path}`, "--outgoing-broker-uri", uri, ...more]);
+  runAgent("amqpclt", ["--incoming-queue", `path=${queue.path}`, "--outgoing-broker-uri", uri, ...more]);
 const module = "--outgoing-broker-module";
 
 test.each([
@@ -41,6 +41,11 @@ test.each([
     "a virtual host in the URI or as host=VHOST, got both",
   ],
   [["amqp://h", "--outgoing-broker-auth", "x509 cert=/c"], "A certificate needs a URI with amqps://"],
+  [
+    ["amqp://h", "--outgoing-broker-sockopts", "nodelay=1"],
+    "--outgoing-broker-sockopts does not go with AMQP",
+  ],
+  [["amqp091://h", "--outgoing-broker-stomp-debug", "all"], "-stomp-debug does not go with AMQP"],
   [["amqp://h", "--incoming-broker-module", "rhea"], "--incoming-broker-module .*--incoming-broker-uri"],
 ])("%j is refused in one line", async ([uri = "", ...how], words) => {
   const { status, stderr } = await send(uri, ...how);
