@@ -13,11 +13,16 @@ const definition = new RegExp(
 
 /**
  * Load a callback from a JavaScript module: its exports, or the properties of its default export.
- * @throws ConfigError; a file failure, unwrapped
+ * @throws ConfigError
  */
 export async function loadCallback(path: string): Promise<Callback> {
   const what = `--callback-path ${path}`;
-  const source = readFileSync(path, "utf8");
+  let source: string;
+  try {
+    source = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${what}: ${(error as Error).message}`, { cause: error });
+  }
   if (!/^\.[cm]?js$/.test(extname(path))) {
     refuseOthers(what, source, extname(path));
     throw new ConfigError(`Expected ${what} to be a JavaScript module (.mjs, .js or .cjs)`);

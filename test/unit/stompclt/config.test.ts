@@ -104,6 +104,10 @@ outgoing-queue = path=to
     ),
     "",
   ]);
+  write("files.conf", text("x", "5").replace("callback-code = x", "callback-path = none.mjs"));
+  const missing = await stompclt("--config", "files.conf", "--check");
+  expect(missing.stderr).toMatch(/^stompclt: files\.conf:1: --callback-path none\.mjs: ENOENT: [^\n]*\n$/);
+  expect(missing.status).toBe(64);
   write("files.conf", text('hdr.destination = "/queue/a"', "5"));
   expect(await stompclt("--config", "files.conf", "--check")).toMatchObject({ status: 0, stderr: "" });
 });

@@ -306,7 +306,8 @@ describe("a module", () => {
     await expect(loadCallback(path)).rejects.toThrow(message);
   });
 
-  test("that is not there is ENOENT", async () => {
-    await expect(loadCallback(join(directory, "none.mjs"))).rejects.toMatchObject({ code: "ENOENT" });
+  test("that is not there is told, and where it was looked for", async () => {
+    const path = join(directory, "none.mjs");
+    await expect(loadCallback(path)).rejects.toThrow(`--callback-path ${path}: ENOENT: `);
   });
 });
