@@ -2,8 +2,9 @@ import type { Duplex } from "node:stream";
 import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
 import type { BrokerOptions } from "@spoolwire/transfer";
-import amqplib, { type Channel, type ChannelModel } from "amqplib";
+import type { Channel, ChannelModel } from "amqplib";
 import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
+import { amqplib } from "./libraries.js";
 
 /**
  * A connection to a broker with AMQP 0-9-1. It is over as a whole when one of its channels is: what a channel had
@@ -36,7 +37,8 @@ export class Connection091 {
     const credential = renewed(options.credential, options.log);
     const beats = heartBeat && Math.max(1, Math.round(Math.min(heartBeat.client, heartBeat.server)));
     const tls = tlsOptions(place, options);
-    const work = amqplib.connect(
+    const { connect, credentials } = amqplib();
+    const work = connect(
       {
         protocol: place.isTls ? "amqps" : "amqp",
         hostname: place.host,
@@ -51,10 +53,10 @@ export class Connection091 {
         ...tls,
         credentials:
           place.login === "external"
-            ? amqplib.credentials.external()
+            ? credentials.external()
             : credential.scheme === "plain"
-              ? amqplib.credentials.plain(credential.name, credential.pass)
-              : amqplib.credentials.plain("guest", "guest"),
+              ? credentials.plain(credential.name, credential.pass)
+              : credentials.plain("guest", "guest"),
         ...(place.id !== undefined && { clientProperties: { connection_name: place.id } }),
       },
     );

@@ -3,14 +3,9 @@ import type { Socket } from "node:net";
 import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
 import type { BrokerOptions } from "@spoolwire/transfer";
-import rhea, {
-  type AmqpError,
-  type Connection,
-  type ConnectionOptions,
-  type EventContext,
-  type Session,
-} from "rhea";
+import type { AmqpError, Connection, ConnectionOptions, EventContext, Session } from "rhea";
 import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
+import { rhea } from "./libraries.js";
 
 /** A connection to a broker with AMQP 1.0. */
 export class Connection10 {
@@ -42,7 +37,7 @@ export class Connection10 {
     signal: AbortSignal,
   ): Promise<Connection10> {
     const { uri, timeoutConnect } = options;
-    const connection = rhea.create_container().connect(connectOptions(place, options));
+    const connection = rhea().create_container().connect(connectOptions(place, options));
     const self = new Connection10(connection, bufferSize, lost);
     const opened = new Promise<void>((resolve, reject) => {
       const failed = (error: Error) => (self.#isOver ? undefined : (reject(error), self.end(error)));

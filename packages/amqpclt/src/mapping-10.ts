@@ -1,6 +1,6 @@
 import { decodeContent, encodeContent, Message, type Header } from "@spoolwire/message";
-import rhea from "rhea";
 import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
+import { rhea } from "./libraries.js";
 
 /** A message as AMQP 1.0 has it. */
 export interface Encoded {
@@ -52,7 +52,7 @@ export function toEncoded(message: Message, now = Date.now()): Encoded {
     throw notSendable("Expected the body to be Unicode text, got half of a surrogate pair");
   }
   const isValue = typeof content === "string" && isUntyped;
-  said.body = isValue ? content : rhea.message.data_section(Buffer.from(content));
+  said.body = isValue ? content : rhea().message.data_section(Buffer.from(content));
   for (const { field, property, isSymbol } of properties) {
     const value = take(fields, field, (text) => !isSymbol || /^[\0-\x7f]*$/.test(text));
     if (value !== undefined) said[property] = value;
@@ -68,7 +68,7 @@ export function toEncoded(message: Message, now = Date.now()): Encoded {
     said.ttl = Math.min(MOST_TTL, Math.max(0, Number(expires) - now));
   }
   if (Object.keys(fields).length > 0) said.application_properties = fields;
-  return { destination, bytes: rhea.message.encode(said) };
+  return { destination, bytes: rhea().message.encode(said) };
 }
 
 /** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
@@ -93,7 +93,7 @@ export function fromDecoded(decoded: Decoded, address: string): Message {
 
 /** Ids may be numbers, bytes, or UUIDs, which come as 16 bytes. */
 const idText = (value: unknown) =>
-  Buffer.isBuffer(value) && value.length === 16 ? rhea.uuid_to_string(value) : value;
+  Buffer.isBuffer(value) && value.length === 16 ? rhea().uuid_to_string(value) : value;
 
 function bodyOf(body: unknown, contentType: string | undefined): string | Buffer {
   if (Buffer.isBuffer(body)) return body;

@@ -6,14 +6,10 @@ import type {
   ReceivingConnection,
   ReceivingProtocol,
 } from "@spoolwire/transfer";
-import rhea, {
-  type Delivery as Transferred,
-  type EventContext,
-  type Receiver,
-  type ReceiverOptions,
-} from "rhea";
+import type { Delivery as Transferred, EventContext, Receiver, ReceiverOptions } from "rhea";
 import { checkBroker, endsWithin, within, type Place } from "./connect.js";
 import { Connection10, describe } from "./connection-10.js";
+import { rhea } from "./libraries.js";
 import { fromDecoded, type Decoded } from "./mapping-10.js";
 import { DEFAULT_PREFETCH } from "./receiving-091.js";
 import { isDurable } from "./terminus.js";
@@ -90,7 +86,7 @@ function readSubscription(properties: Properties, isReliable: boolean): Subscrip
       source: {
         address: destination,
         ...(isKept && { durable: 2, expiry_policy: "never" }),
-        ...(selector !== undefined && { filter: rhea.filter.selector(selector) }),
+        ...(selector !== undefined && { filter: rhea().filter.selector(selector) }),
       },
       snd_settle_mode: isReliable ? 0 : 1,
       credit_window: 0,

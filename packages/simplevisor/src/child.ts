@@ -96,6 +96,10 @@ export interface ChildState {
 export const isUp = ({ phase }: Pick<Child, "phase">): boolean =>
   phase === "starting" || phase === "running" || phase === "stopping";
 
+/** Whether it does what it is there for, or has done it. */
+export const isThere = ({ phase }: Pick<Child, "phase">): boolean =>
+  phase === "running" || phase === "finished";
+
 /** Whether those that come after it may be started. */
-export const isSettled = ({ phase, isWanted }: Child): boolean =>
-  phase === "running" || phase === "finished" || (phase === "stopped" && !isWanted);
+export const isSettled = (child: Child): boolean =>
+  isThere(child) || (child.phase === "stopped" && !child.isWanted);

@@ -1,4 +1,4 @@
-import type { ChildReport } from "./child.js";
+import { isThere, type ChildReport } from "./child.js";
 
 /** A tree as it is drawn: a line each, with state, how long, restarts and pid. */
 export function drawTree(root: ChildReport): string {
@@ -55,5 +55,5 @@ function howItIs({ phase }: ChildReport, isOk: boolean): string {
   return phase === "running" && !isOk ? "found running" : phase;
 }
 
-const isExpected = ({ wanted, phase }: ChildReport): boolean =>
-  wanted ? phase === "running" || phase === "finished" : phase === "stopped" || phase === "finished";
+const isExpected = (report: ChildReport): boolean =>
+  report.wanted ? isThere(report) : report.phase === "stopped" || report.phase === "finished";

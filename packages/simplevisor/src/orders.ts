@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Child, ChildReport } from "./child.js";
 import type { Answer, Order } from "./control.js";
 import { checkTree } from "./draw.js";
-import { isMoving, type Tree } from "./tree.js";
+import type { Tree } from "./tree.js";
 
 const done = (status: number, words?: string): Answer => ({
   done: true,
@@ -126,8 +126,7 @@ export class Orders {
 
   async #settled(child: Child, tell: (answer: Answer) => void, ...wanted: string[]): Promise<Answer> {
     const tree = this.#tree;
-    const isDone = () =>
-      wanted.includes(child.phase) || (child.phase === "waiting" && !isMoving(child.phase));
+    const isDone = () => wanted.includes(child.phase) || child.phase === "waiting";
     await tree.until(isDone, tree.patience(child));
     const isGood = wanted.includes(child.phase);
     const { failure } = child.describe();

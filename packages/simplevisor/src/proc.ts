@@ -18,32 +18,37 @@ export const isThere = ({ pid, started }: ProcessId): boolean => readStat(pid)?.
 
 /** The processes whose command line matches, without this one. */
 export function findProcesses(pattern: RegExp): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map(Number)
-    .filter((pid) => pattern.test(commandLine(pid)) && readStat(pid) !== undefined);
+  return pids().filter(
+    (pid) => pid !== process.pid && pattern.test(commandLine(pid)) && readStat(pid) !== undefined,
+  );
 }
 
 /** Whether anybody lives in a process group; its leader may have ended. */
 export function hasGroup(group: number): boolean {
   if (!exists(-group)) return false;
   // Those who have ended and are not reaped are in it too.
-  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && readStat(Number(name))?.group === group);
+  return pids().some((pid) => readStat(pid)?.group === group);
 }
 
 /** The process groups of those who write to files of a directory, by the path of the file. */
 export function writersIn(directory: string): Map<string, Set<number>> {
   const groups = new Map<string, Set<number>>();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+  for (const pid of pids()) {
     const path = [1, 2]
       .map((fd) => readLink(`/proc/${pid}/fd/${fd}`))
       .find((file) => file?.startsWith(directory));
-    const group = path === undefined ? undefined : readStat(Number(pid))?.group;
+    const group = path === undefined ? undefined : readStat(pid)?.group;
     if (path !== undefined && group !== undefined)
       groups.set(path, (groups.get(path) ?? new Set()).add(group));
   }
   return groups;
 }
+
+/** Of all processes that there are. */
+const pids = () =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 
 function readLink(path: string): string | undefined {
   try {

@@ -1,5 +1,5 @@
 import { ExitStatus, runService, type Metric, type Service as Running } from "@spoolwire/program";
-import type { ChildReport } from "./child.js";
+import { isThere, type ChildReport } from "./child.js";
 import { ControlServer } from "./control.js";
 import type { Spec } from "./entry.js";
 import { Orders } from "./orders.js";
@@ -70,8 +70,7 @@ export function openTree({ options, log }: Simplevisor, spec: Spec, place: Place
 export const leaves = (report: ChildReport): ChildReport[] =>
   report.children ? report.children.flatMap(leaves) : [report];
 
-const isAsWanted = ({ wanted, phase }: ChildReport) =>
-  wanted ? phase === "running" || phase === "finished" : phase !== "running";
+const isAsWanted = (report: ChildReport) => (report.wanted ? isThere(report) : report.phase !== "running");
 
 async function cycles(tree: Tree, interval: number, stopping: AbortSignal, orders: Orders): Promise<void> {
   while (!stopping.aborted) {
@@ -100,7 +99,7 @@ async function reload(invocation: Simplevisor, tree: Tree): Promise<boolean> {
 /** What whoever looks at the process is told. */
 function tell(service: Running, tree: Tree, reload: () => Promise<void>): void {
   const services = () => leaves(tree.describe());
-  const isWell = ({ wanted, phase }: ChildReport) => !wanted || phase === "running" || phase === "finished";
+  const isWell = (report: ChildReport) => !report.wanted || isThere(report);
   service.reload = reload;
   service.isReady = () => services().every(isWell);
   service.status = () => {

@@ -2,6 +2,7 @@ import { BackOff, backOffDefaults } from "./backoff.js";
 import { CycleWindow, RestartBudget } from "./budget.js";
 import {
   isSettled,
+  isThere,
   isUp,
   type Child,
   type ChildReport,
@@ -315,6 +316,3 @@ export class Supervisor implements Child {
     this.#dueMs = this.#since + seconds * 1000;
   }
 }
-
-/** Whether those that depend on it may be started. */
-const isThere = ({ phase }: Child): boolean => phase === "running" || phase === "finished";
