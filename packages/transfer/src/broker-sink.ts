@@ -1,8 +1,8 @@
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
-import type { BrokerOptions } from "./agent.js";
 import { checkBodySize } from "./body-size.js";
 import { Pauses, type BackOff } from "./back-off.js";
 import { Link } from "./link.js";
+import type { BrokerOptions } from "./protocol.js";
 import type { Settle, Sink } from "./sink.js";
 
 /** Why a broker did not take a message. */

@@ -1,7 +1,7 @@
 import { MessageError, type Message } from "@spoolwire/message";
-import type { BrokerSourceOptions } from "./agent.js";
 import { checkBodySize } from "./body-size.js";
 import { Link } from "./link.js";
+import type { BrokerSourceOptions } from "./protocol.js";
 import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 

@@ -1,10 +1,4 @@
-export {
-  runAgent,
-  type AgentSpec,
-  type BrokerOptions,
-  type BrokerSourceOptions,
-  type Protocol,
-} from "./agent.js";
+export { runAgent, type AgentSpec } from "./agent.js";
 export { checkBodySize, tooLarge } from "./body-size.js";
 export { BrokerSink, type Refusal, type SendingConnection, type SendingProtocol } from "./broker-sink.js";
 export {
@@ -22,6 +16,7 @@ export { Link, type LinkOptions } from "./link.js";
 export { compileCallback, loadCallback } from "./load-callback.js";
 export { agentOptions, agentRelations } from "./options.js";
 export { MergedSource } from "./merged-source.js";
+export type { BrokerOptions, BrokerSourceOptions, Protocol } from "./protocol.js";
 export { QueueSink } from "./queue-sink.js";
 export { QueueSource, type QueueSourceOptions } from "./queue-source.js";
 export { Rate } from "./rate.js";

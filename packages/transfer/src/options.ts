@@ -5,6 +5,7 @@ import {
   serviceOptions,
   serviceRelations,
   type OptionEntry,
+  type OptionValues,
   type Relation,
 } from "@spoolwire/program";
 import { callbackPolicies } from "./callback.js";
@@ -199,6 +200,14 @@ export const agentOptions = [
   },
   ...serviceOptions,
 ] as const satisfies readonly OptionEntry[];
+
+/** What they come to. */
+export type AgentValues = OptionValues<typeof agentOptions>;
+
+/** Whether a run is over some day without being told, so that somebody waits for it: cron, a script. */
+export const endsByItself = (values: AgentValues) =>
+  (values["incoming-queue"] !== undefined && values.loop !== true) ||
+  [values.count, values.duration, values["timeout-inactivity"]].some((limit) => limit !== undefined);
 
 export const agentRelations: readonly Relation[] = [
   exactlyOne("incoming-broker-uri", "incoming-queue"),
