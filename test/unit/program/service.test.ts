@@ -1,5 +1,5 @@
 // The options of a program that runs for long, within this process; with real ones: ../stompclt/daemon.test.ts.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exactlyOne, runProgram, runService, serviceOptions, serviceRelations } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -44,6 +44,7 @@ describe("refused", () => {
     [["--status"], "--status needs --pidfile"],
     [["--quit"], "--quit needs --pidfile"],
     [["--quit", "--status", "--pidfile", "p"], "--status does not go with --quit"],
+    [["--input", "x", "--json"], "--json needs --status"],
     [["--pidfile", "p"], "Expected one of --input, got none"],
     [["--log", "tty"], 'Expected --log to be one of stdout, stderr, syslog, file, null, got "tty"'],
     [["--log", "file"], "Expected --log file and --logfile FILE to go together"],
@@ -61,6 +62,18 @@ test("status and quit need nothing of what the work needs", async () => {
   expect(await run(["--status", ...pidFile])).toBe(3);
   expect(await run(["--quit", ...pidFile])).toBe(0);
   expect(stdout).toBe("prog does not seem to be running (no pid file)\n".repeat(2));
+});
+
+test.each([
+  [[], 30, 0],
+  [[], 90, 4],
+  [["--timeout-status", "120"], 90, 0],
+  [["--timeout-status", "0.5"], 1, 4],
+])("status %j of a pid file that was touched %i s ago is %i", async (more, age, expected) => {
+  writeFileSync(at("p"), `${process.pid}\n`);
+  const touched = Date.now() / 1000 - age;
+  utimesSync(at("p"), touched, touched);
+  expect(await run(["--status", "--pidfile", at("p"), ...more])).toBe(expected);
 });
 
 test("the pid file is there during the work, and gone after it, whatever its end", async () => {

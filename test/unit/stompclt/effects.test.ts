@@ -1,11 +1,23 @@
-// What single options do, as a broker sees it: one that does what a script says.
+// What single options of sending do, as a broker sees it: one that does what a script says.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { formatUri } from "@spoolwire/stomp";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { main as stompclt } from "@spoolwire/stompclt";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runAgent } from "../../helpers/agents.js";
-import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
-import { frame, receipt, startStompServer, type Peer, type StompServer } from "../../helpers/stomp-server.js";
+import { endWithUs, inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import {
+  frame,
+  receipt,
+  startStompServer,
+  type ClientFrame,
+  type Peer,
+  type StompServer,
+} from "../../helpers/stomp-server.js";
 
 let directory: string;
 let queue: DqsQueue;
@@ -26,10 +38,13 @@ const fill = (count: number) => {
     queue.addMessage(new Message({ header: { destination: "/queue/x" }, body: `${index}` }));
 };
 
+/** The CONNECT of the last client. */
+let connect: ClientFrame | undefined;
+
 /** Run an agent that sends the queue to a broker that does this after CONNECTED. */
 async function send(script: (peer: Peer) => Promise<void>, ...more: string[]) {
   server = await startStompServer(async (peer) => {
-    await peer.login();
+    connect = await peer.login();
     await script(peer);
   });
   return await runAgent("stompclt", [
@@ -42,33 +57,6 @@ const confirmAll = async (peer: Peer) => {
   for await (const { headers } of peer.frames()) peer.send(receipt(headers.receipt));
 };
 
-describe("--prefetch is said as the broker knows it", () => {
-  test.each([
-    ["ActiveMQ", ["--prefetch", "7"], { "activemq.prefetchSize": "7" }],
-    ["Apollo", ["--prefetch", "7"], { credit: "7" }],
-    ["Artemis", ["--prefetch", "7"], { "consumer-window-size": "7" }],
-    ["RabbitMQ", ["--prefetch", "7"], { "prefetch-count": "7" }],
-    ["RabbitMQ", ["--reliable", "--count", "3"], { "prefetch-count": "3" }],
-    ["RabbitMQ", ["--reliable", "--count", "300"], { "prefetch-count": "100" }],
-  ])("%s %j", async (type, more, expected) => {
-    let subscribed: object = {};
-    server = await startStompServer(async (peer) => {
-      await peer.login();
-      const { headers } = await peer.take("SUBSCRIBE");
-      subscribed = headers;
-      peer.send(receipt(headers.receipt));
-      await confirmAll(peer);
-    });
-    const outcome = await runAgent("stompclt", [
-      ...["--incoming-broker-uri", formatUri(server.uri), "--incoming-broker-type", type],
-      ...["--subscribe", "destination=/queue/x", "--duration", "0.05", ...more],
-      ...["--outgoing-queue", `path=${join(directory, "to")}`],
-    ]);
-    expect(outcome).toMatchObject({ status: 0, stderr: "" });
-    expect(subscribed).toMatchObject({ destination: "/queue/x", id: "0", ...expected });
-  });
-});
-
 test("--lazy connects for a message only", async () => {
   expect(await send(confirmAll, "--lazy")).toMatchObject({ status: 0, stderr: "" });
   expect(server?.clients).toBe(0);
@@ -76,6 +64,72 @@ test("--lazy connects for a message only", async () => {
   fill(1);
   expect(await send(confirmAll, "--lazy")).toMatchObject({ status: 0, stderr: "" });
   expect(server?.clients).toBe(1);
+  expect(queue.count()).toBe(0);
+});
+
+test("--outgoing-broker-auth and --outgoing-broker-connect are who we say we are", async () => {
+  const auth = ["--outgoing-broker-auth", "plain name=app pass=s3cret"];
+  const headers = ["--outgoing-broker-connect", "host=site", "client-id=me", "version=1.1"];
+  expect(await send(confirmAll, ...auth, ...headers)).toMatchObject({ status: 0, stderr: "" });
+  expect(connect?.headers).toEqual({
+    ...{ login: "app", passcode: "s3cret", host: "site", "client-id": "me" },
+    ...{ "accept-version": "1.1", "heart-beat": "0,0" },
+  });
+  expect(await send(confirmAll, "--outgoing-broker-auth", "none")).toMatchObject({ status: 0, stderr: "" });
+  expect(connect?.headers).not.toHaveProperty("login");
+});
+
+test("--outgoing-broker-sockopts localaddr=ADDRESS is where we come from", async () => {
+  let from: string | undefined;
+  const look = async (peer: Peer) => {
+    from = peer.socket.remoteAddress;
+    await confirmAll(peer);
+  };
+  const outcome = await send(look, "--outgoing-broker-sockopts", "localaddr=127.0.0.2");
+  expect(outcome).toMatchObject({ status: 0, stderr: "" });
+  expect(from).toBe("127.0.0.2");
+});
+
+test("--heart-beat offers what --timeout-client and --timeout-server say, and ends a silent broker's run", async () => {
+  fill(1);
+  server = await startStompServer(async (peer) => {
+    connect = await peer.login({ "heart-beat": "50,0" });
+    await peer.left();
+  });
+  const { status, stderr } = await runAgent("stompclt", [
+    ...["--incoming-queue", `path=${queue.path}`, "--reliable", "--heart-beat"],
+    ...[
+      "--timeout-client",
+      "1.5",
+      "--timeout-server",
+      "0.05",
+      "--outgoing-broker-uri",
+      formatUri(server.uri),
+    ],
+  ]);
+  expect(connect?.headers["heart-beat"]).toBe("1500,50");
+  expect(stderr).toMatch(/No heart-beat for [\d.]+ s/);
+  expect(status).toBe(69);
+});
+
+test.each([
+  ["3", 3],
+  ["0", 6],
+])("--window %s: so many are not confirmed at most, of 6", async (window, expected) => {
+  fill(6);
+  let most = 0;
+  const confirmLate = async (peer: Peer) => {
+    const waiting: string[] = [];
+    for await (const { command, headers } of peer.frames()) {
+      if (headers.receipt !== undefined) waiting.push(headers.receipt);
+      most = Math.max(most, waiting.length);
+      if (command === "SEND" && waiting.length !== expected) continue;
+      // A moment for what should not come.
+      setTimeout(() => peer.send(waiting.splice(0).map(receipt).join("")), 50);
+    }
+  };
+  expect(await send(confirmLate, "--reliable", "--window", window)).toMatchObject({ status: 0, stderr: "" });
+  expect(most).toBe(expected);
   expect(queue.count()).toBe(0);
 });
 
@@ -105,6 +159,61 @@ test("--timeout-disconnect is the most that saying goodbye takes", async () => {
   const { status, stderr } = await send(deaf, "--timeout-disconnect", "0.1");
   expect(stderr).toMatch(/did not confirm the end of the connection/);
   expect(status).toBe(0);
+});
+
+test("--timeout-linger is the most that confirmations take at the end", async () => {
+  fill(2);
+  const silent = async (peer: Peer) => peer.left();
+  const options = ["--reliable", "--timeout-linger", "0.1", "--timeout-disconnect", "0.1"];
+  const { status, stderr } = await send(silent, ...options);
+  expect(stderr).toMatch(/stompclt: 2 pending messages\n$/);
+  expect(status).toBe(75);
+  expect(queue.count()).toBe(2);
+});
+
+test("--timeout-flush is the most that the network takes at the end", async () => {
+  queue.addMessage(new Message({ header: { destination: "/queue/x" }, body: "x".repeat(32 << 20) }));
+  const deaf = async (peer: Peer) => {
+    peer.socket.pause();
+    await peer.left();
+  };
+  const { status, stderr } = await send(deaf, "--duration", "0.1", "--timeout-flush", "0.1");
+  expect(stderr).toMatch(/did not take all that was sent within 0\.1 s\n$/);
+  expect(status).toBe(69);
+});
+
+test("--no-… takes back what a file says", async () => {
+  fill(1);
+  const all = ["reliable", "loop", "remove", "lazy", "reconnect", "heart-beat", "statistics", "dry-run"];
+  const config = join(directory, "all.conf");
+  writeFileSync(config, all.map((name) => `${name} = true\n`).join(""));
+  const run = (uri: string) =>
+    runAgent("stompclt", [
+      ...["--config", config, ...all.map((name) => `--no-${name}`)],
+      ...["--incoming-queue", `path=${queue.path}`, "--outgoing-broker-uri", uri],
+    ]);
+  const frames: ClientFrame[] = [];
+  server = await startStompServer(async (peer) => {
+    frames.push(await peer.login());
+    for await (const frame of peer.frames()) {
+      frames.push(frame);
+      peer.send(receipt(frame.headers.receipt));
+    }
+  });
+  const uri = formatUri(server.uri);
+  expect(await run(uri)).toEqual({ status: 0, stdout: "", stderr: "" });
+  expect(frames.map(({ command }) => command)).toEqual(["CONNECT", "SEND", "DISCONNECT"]);
+  expect(frames[0]?.headers["heart-beat"]).toBe("0,0");
+  expect(frames[1]?.headers).not.toHaveProperty("receipt");
+  const [name = "", ...others] = [...queue];
+  expect(others).toEqual([]);
+  queue.lock(name);
+  queue.remove(name);
+  // Not lazy, it connects for nothing.
+  expect(await run(uri)).toMatchObject({ status: 0 });
+  expect(server.clients).toBe(2);
+  await server.stop();
+  expect(await run(uri)).toMatchObject({ status: 69 });
 });
 
 test.each([
@@ -142,11 +251,38 @@ test.each([
   expect(queue.count()).toBe(left);
 });
 
-test("--statistics are told at the end", async () => {
+test.each(["--statistics", "-s"])("%s are told at the end", async (option) => {
   fill(3);
-  const { status, stderr } = await send(confirmAll, "--statistics");
+  const { status, stderr } = await send(confirmAll, option);
   expect(stderr).toMatch(
     /processed 3 messages in [\d.]+ seconds .*\n.*throughput is around .*\n.*average message size is around \d+ bytes\n$/,
   );
   expect(status).toBe(0);
+});
+
+test("--quit waits as long as the agent may take to stop, and 10 s more", async () => {
+  const child = spawn(process.execPath, ["-e", 'setInterval(() => {}, 1000); console.log("up")']);
+  endWithUs(child);
+  await once(child.stdout, "data");
+  const pidfile = join(directory, "agent.pid");
+  writeFileSync(pidfile, `${child.pid}\n`);
+  const ended = once(child, "exit");
+  // A clock that goes on when it is looked at: 19 s are 2.
+  let now = performance.now();
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => (now += 1000));
+  const began = now;
+  let waited = 0;
+  const stdout = new Writable({
+    write: (line, _encoding, done) => {
+      if (String(line).includes("still running")) waited = (now - began) / 1000;
+      done();
+    },
+  });
+  const times = ["--timeout-linger", "2", "--timeout-flush", "3", "--timeout-disconnect", "4"];
+  const status = await stompclt(["--quit", "--pidfile", pidfile, ...times], [], { ...process, stdout });
+  clock.mockRestore();
+  expect(status).toBe(0);
+  expect(await ended).toEqual([null, "SIGTERM"]);
+  expect(waited).toBeGreaterThanOrEqual(19);
+  expect(waited).toBeLessThan(23);
 });

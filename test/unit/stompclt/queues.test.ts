@@ -1,10 +1,10 @@
 // The agent between queues of all types: messages stay what they are.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Message, openMessageQueue, type MessageQueueOptions } from "@spoolwire/message";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { runAgent } from "../../helpers/agents.js";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
-import { run } from "../../helpers/programs.js";
 
 let top: string;
 beforeEach(() => (top = temporaryDirectory("queues")));
@@ -33,7 +33,7 @@ test("stompclt moves messages into a DQN queue with that type's options, and out
   const [from, by, to] = ["from", "by", "to"].map((name) => join(top, name)) as [string, string, string];
   await openMessageQueue({ path: from }).addMessages(messages);
   const move = (source: string, sink: string) =>
-    run("stompclt", ["--incoming-queue", source, "--remove", "--outgoing-queue", sink]);
+    runAgent("stompclt", ["--incoming-queue", source, "--remove", "--outgoing-queue", sink]);
 
   const dqn = `path=${by} type=DQN nlink=1 maxelts=2 umask=077 durability=full`;
   expect(await move(`path=${from}`, dqn)).toMatchObject({ status: 0, stderr: "" });
@@ -46,12 +46,28 @@ test("stompclt moves messages into a DQN queue with that type's options, and out
   expect(drain({ path: to })).toStrictEqual(messages);
 });
 
+test("stompclt makes a DQS queue with that type's options", async () => {
+  const from = join(top, "from");
+  openMessageQueue({ path: from }).addMessage(new Message({ body: "x".repeat(1000) }));
+  const outgoing = `path=${join(top, "to")} granularity=86400 rndhex=7 umask=077 compression=zlib`;
+  const argv = ["--incoming-queue", `path=${from}`, "--outgoing-queue", outgoing];
+  expect(await runAgent("stompclt", argv)).toMatchObject({ status: 0, stderr: "" });
+  const [directory = "", ...others] = readdirSync(join(top, "to"));
+  expect(others).toEqual([]);
+  expect(parseInt(directory, 16) % 86400).toBe(0);
+  const [name = ""] = readdirSync(join(top, "to", directory));
+  expect(name).toMatch(/^[0-9a-f]{13}7$/);
+  const path = join(top, "to", directory, name);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ encoding: "base64+zlib" });
+});
+
 test("stompclt tells of a message with two bodies in a DQN queue, and leaves it", async () => {
   const [from, to] = [join(top, "from"), join(top, "to")];
   const queue = openMessageQueue({ path: from, type: "DQN" });
   const bad = queue.add({ header: {}, text: "", binary: Buffer.of() });
   queue.addMessage(new Message({ body: "good" }));
-  const { status, stderr } = await run("stompclt", [
+  const { status, stderr } = await runAgent("stompclt", [
     ...["--incoming-queue", `path=${from} type=DQN`, "--remove", "--outgoing-queue", `path=${to}`],
   ]);
   expect(status).toBe(65);
