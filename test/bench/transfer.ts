@@ -10,15 +10,9 @@ import { Message, openMessageQueue } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { encodeFrame, toFrame } from "@spoolwire/stomp";
 import { stomp } from "@spoolwire/stompclt";
-import {
-  Checker,
-  QueueSink,
-  QueueSource,
-  Transfer,
-  type BrokerOptions,
-  type Protocol,
-} from "@spoolwire/transfer";
+import { Checker, QueueSink, QueueSource, Transfer, type Protocol } from "@spoolwire/transfer";
 import { removeDirectory, type TestBroker } from "../helpers/broker.js";
+import { accountOf, brokerOptions } from "../helpers/broker-options.js";
 import { startEmbedded } from "../helpers/embedded.js";
 import { startRabbitMq } from "../helpers/rabbitmq.js";
 import { BareClient, type Duty } from "./bare-client.js";
@@ -141,7 +135,7 @@ async function ours(task: Task): Promise<Rates> {
   const full = ["a", "b"].map(queue);
   for (const queue of full) for (let index = 0; index < size; index++) queue.addMessage(message);
   const target = queue("c");
-  const options = brokerOptions(broker, window > 0);
+  const options = optionsOf(broker, window > 0);
   const source = (from: string) => {
     const prefetch = window > 0 ? window : undefined;
     return protocol.openSource({
@@ -176,28 +170,15 @@ async function ours(task: Task): Promise<Rates> {
   return rates;
 }
 
-function brokerOptions(broker: TestBroker, reliable: boolean): BrokerOptions {
-  return {
-    uri: broker.uri,
-    credential: { scheme: "plain", name: broker.user, pass: broker.password },
-    connect: {},
-    sockopts: {},
-    stompDebug: undefined,
-    maxBodySize: 1e9,
-    type: undefined,
+const optionsOf = (broker: TestBroker, reliable: boolean) =>
+  brokerOptions(broker.uri, {
+    credential: accountOf(broker),
     reliable,
-    heartBeat: undefined,
-    backOff: undefined,
     mayReconnect: false,
-    maxAttempts: 3,
-    x509: undefined,
-    timeoutConnect: 10,
     timeoutBroker: 60,
     timeoutFlush: 60,
-    timeoutDisconnect: 10,
     log,
-  };
-}
+  });
 
 /** @param duties what to do besides; the next one for each that sends, and the last for all that receive */
 function bare({ broker, message, window, size }: Task, duties: readonly Duty[] = []): Mover {
@@ -242,7 +223,7 @@ async function timeAgent(broker: TestBroker, count: number): Promise<Rates> {
   const queue = openMessageQueue({ path: join(directory, "queue") });
   const stopping = new AbortController();
   const source = new QueueSource(queue, log, { remove: true, loop: true });
-  const running = new Transfer(source, stomp.openSink(brokerOptions(broker, true)), log).run(stopping.signal);
+  const running = new Transfer(source, stomp.openSink(optionsOf(broker, true)), log).run(stopping.signal);
   const rates = await timeEach(broker, count, (message) => void queue.addMessage(message));
   stopping.abort();
   await running;

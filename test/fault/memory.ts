@@ -1,7 +1,7 @@
 // Agents that move very many messages: what they keep in memory does not grow with the number.
-import { readFileSync } from "node:fs";
 import { noCounts, type BrokerCampaignOptions, type Campaign } from "./campaign.js";
 import { Flow } from "./flow.js";
+import { residentMiB } from "../helpers/processes.js";
 
 /** Messages a round. */
 const MESSAGES = 1000;
@@ -44,12 +44,6 @@ export const memory: Campaign<BrokerCampaignOptions> = {
     return counts;
   },
 };
-
-/** What a process has in memory, as Linux tells. */
-function residentMiB(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
-}
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;

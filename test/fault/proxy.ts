@@ -15,14 +15,8 @@ import {
   type Source,
   type TransferOptions,
 } from "@spoolwire/transfer";
-import {
-  inMemory,
-  password,
-  removeDirectory,
-  temporaryDirectory,
-  user,
-  type TestBroker,
-} from "../helpers/broker.js";
+import { inMemory, removeDirectory, temporaryDirectory, type TestBroker } from "../helpers/broker.js";
+import { accountOf, brokerOptions } from "../helpers/broker-options.js";
 import { startFaultProxy, type Fault } from "../helpers/fault-proxy.js";
 import { Book } from "./book.js";
 import { noCounts, seeded, type BrokerCampaignOptions, type Campaign, type Counts } from "./campaign.js";
@@ -153,25 +147,13 @@ class Road {
   }
 
   #options(port: number): BrokerSourceOptions {
+    const uri = this.#broker.uri.replace(`:${this.#broker.port}`, `:${port}`);
     return {
-      uri: this.#broker.uri.replace(`:${this.#broker.port}`, `:${port}`),
-      credential: { scheme: "plain", name: user, pass: password },
-      x509: undefined,
-      connect: {},
-      sockopts: {},
-      stompDebug: undefined,
-      type: undefined,
-      maxBodySize: 1e6,
-      reliable: !this.#careless,
-      heartBeat: undefined,
-      mayReconnect: true,
-      maxAttempts: 3,
-      backOff: { ...defaultBackOff, initialMs: 1, maxMs: 100 },
-      timeoutConnect: 30,
-      timeoutBroker: 30,
-      timeoutFlush: 30,
-      timeoutDisconnect: 5,
-      log,
+      ...brokerOptions(uri, {
+        credential: accountOf(this.#broker),
+        reliable: !this.#careless,
+        backOff: { ...defaultBackOff, initialMs: 1, maxMs: 100 },
+      }),
       subscriptions: [{ destination: "/queue/proxy" }],
       unsubscriptions: undefined,
       prefetch: this.#window,

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { giveOrder, type Answer, type ChildReport, type Order } from "@spoolwire/simplevisor";
 import { endWithUs } from "../helpers/broker.js";
 import { program } from "../helpers/embedded.js";
+import { commandLine, ofProcess } from "../helpers/processes.js";
+import { service, supervisor } from "../helpers/supervision.js";
 
 /** Workers that must run, one of each; `$MARK` is a file that their command line names. */
 const workers: Readonly<Record<string, string>> = {
@@ -31,10 +33,7 @@ const PATIENCE_MS = 60_000;
 /** A control command must be answered so soon, whatever happens, milliseconds. */
 const ANSWER_MS = 10_000;
 
-const service = (name: string, ...lines: string[]) =>
-  `<entry>\ntype = service\nname = ${name}\n${lines.join("\n")}\n</entry>\n`;
-const supervisor = (name: string, ...entries: string[]) =>
-  `<entry>\ntype = supervisor\nname = ${name}\nadjustments = 1000\n<children>\n${entries.join("")}</children>\n</entry>\n`;
+const patient = "adjustments = 1000";
 
 export class Site {
   readonly #directory: string;
@@ -61,14 +60,20 @@ export class Site {
     for (const name of Object.keys(workers)) writeFileSync(this.at(`worker-${name}`), "");
     const app = supervisor(
       "app",
-      supervisor("good", ...all(workers, "backoff = healthy=0.1")),
-      supervisor(
-        "bad",
-        ...all(trouble, "backoff = healthy=0.1"),
-        ...all(floods, "restart = temporary", "expected = stopped"),
-        // It hangs whatever it is asked.
-        service("hangs", "timeout = 0.5", "control = tail -f /dev/null"),
-      ),
+      [
+        supervisor("good", all(workers, "backoff = healthy=0.1"), patient),
+        supervisor(
+          "bad",
+          [
+            ...all(trouble, "backoff = healthy=0.1"),
+            ...all(floods, "restart = temporary", "expected = stopped"),
+            // It hangs whatever it is asked.
+            service("hangs", "timeout = 0.5", "control = tail -f /dev/null"),
+          ],
+          patient,
+        ),
+      ],
+      patient,
     );
     const head = [
       "interval = 0.5",
@@ -140,7 +145,7 @@ export class Site {
   workers(): Map<string, number[]> {
     const found = new Map<string, number[]>();
     for (const pid of pids()) {
-      const line = read(pid, "cmdline");
+      const line = commandLine(pid);
       const [, name] = /^tail\0-f\0.*\/worker-([\w-]+)\0$/.exec(line) ?? [];
       if (name === undefined || !line.includes(this.#directory)) continue;
       found.set(name, [...(found.get(name) ?? []), pid]);
@@ -150,12 +155,12 @@ export class Site {
 
   /** Whatever has come from our supervisors and is still there. */
   processes(): number[] {
-    return pids().filter((pid) => read(pid, "environ").includes(`FAULT_SITE=${this.#directory}\0`));
+    return pids().filter((pid) => ofProcess(pid, "environ").includes(`FAULT_SITE=${this.#directory}\0`));
   }
 
   /** The command line of a process. */
   nameOf(pid: number): string {
-    return read(pid, "cmdline").replaceAll("\0", " ").trim();
+    return commandLine(pid).replaceAll("\0", " ").trim();
   }
 
   async tree(): Promise<ChildReport | undefined> {
@@ -210,11 +215,3 @@ function find(report: ChildReport | undefined, name: string): ChildReport | unde
 }
 
 const pids = (): number[] => readdirSync("/proc").map(Number).filter(Number.isInteger);
-
-function read(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "latin1");
-  } catch {
-    return "";
-  }
-}

@@ -6,10 +6,11 @@ import { setImmediate } from "node:timers/promises";
 import { amqp10 } from "@spoolwire/amqpclt";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
-import { QueueSource, Transfer, type BrokerOptions } from "@spoolwire/transfer";
+import { QueueSource, Transfer } from "@spoolwire/transfer";
 import rhea, { type Container, type EventContext } from "rhea";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { brokerOptions } from "../../helpers/broker-options.js";
 
 let directory: string;
 let queue: DqsQueue;
@@ -53,26 +54,10 @@ const fill = (...bodies: string[]) =>
 
 const send = async () => {
   const log = createLogger("outcomes", 0, (line) => told.push(line));
-  const options: BrokerOptions = {
-    uri: `amqp10://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    credential: { scheme: "none" },
-    x509: undefined,
-    connect: {},
-    sockopts: {},
-    stompDebug: undefined,
-    type: undefined,
-    maxBodySize: 1e6,
-    reliable: true,
-    heartBeat: undefined,
+  const options = brokerOptions(`amqp10://127.0.0.1:${(server.address() as AddressInfo).port}`, {
     backOff: { initialMs: 1, maxMs: 10, multiplier: 2, attempts: 20 },
-    mayReconnect: true,
-    maxAttempts: 3,
-    timeoutConnect: 20,
-    timeoutBroker: 20,
-    timeoutFlush: 20,
-    timeoutDisconnect: 20,
     log,
-  };
+  });
   const transfer = new Transfer(new QueueSource(queue, log, { remove: true }), amqp10.openSink(options), log);
   return transfer.run(AbortSignal.timeout(30_000));
 };

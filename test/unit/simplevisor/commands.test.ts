@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, vi } from "vitest";
 import { run } from "../../helpers/programs.js";
-import { isThere, patience, service, supervisor, test, type Site } from "./helpers.js";
+import { commandLine, isThere, patience, service, supervisor, test, type Site } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -210,7 +210,7 @@ describe("simplevisor-loop", () => {
         status: 0,
       },
     );
-    await vi.waitUntil(() => site.processes().some((pid) => commandOf(pid).startsWith("tail")), patience);
+    await vi.waitUntil(() => site.processes().some((pid) => commandLine(pid).startsWith("tail")), patience);
     expect((await loop(site, "--pidfile", "p", "--status")).status).toBe(0);
     expect((await loop(site, "--pidfile", "p", "--quit")).status).toBe(0);
     expect(site.processes()).toEqual([]);
@@ -236,5 +236,3 @@ test.concurrent("simplevisor-control starts and stops what the environment names
   expect(site.read("web.state")).toBe("");
   expect(await control("dance")).toMatchObject({ status: 64 });
 });
-
-const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "latin1");

@@ -5,7 +5,11 @@ import { giveOrder, main, type Answer, type ChildReport, type Order } from "@spo
 import { test as base, vi } from "vitest";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { call, type Answer as Outcome } from "../../helpers/in-process.js";
+import { commandLine } from "../../helpers/processes.js";
 import { start, type Running } from "../../helpers/programs.js";
+import { service, supervisor } from "../../helpers/supervision.js";
+
+export { commandLine, service, supervisor };
 
 export const patience = { timeout: 30_000, interval: 20 };
 
@@ -147,19 +151,4 @@ export const test = base.extend<{ site: Site }>({
   },
 });
 
-/** As /proc has it, with a NUL after each word; empty if there is none. */
-export function commandLine(pid: string | number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
-  } catch {
-    return "";
-  }
-}
-
 export const isThere = (pid: number): boolean => commandLine(pid) !== "";
-
-export const service = (name: string, ...lines: string[]): string =>
-  `<entry>\ntype = service\nname = ${name}\n${lines.join("\n")}\n</entry>\n`;
-
-export const supervisor = (name: string, children: readonly string[], ...lines: string[]): string =>
-  `<entry>\ntype = supervisor\nname = ${name}\n${lines.join("\n")}\n<children>\n${children.join("")}</children>\n</entry>\n`;

@@ -4,6 +4,7 @@ import { formatUri } from "@spoolwire/stomp";
 import { StompSink, StompSource } from "@spoolwire/stompclt";
 import { defaultBackOff, type BrokerOptions } from "@spoolwire/transfer";
 import { afterEach, describe, expect, test } from "vitest";
+import { brokerOptions } from "../../helpers/broker-options.js";
 import { frame, receipt, startStompServer, type Peer, type StompServer } from "../../helpers/stomp-server.js";
 
 let server: StompServer | undefined;
@@ -24,26 +25,10 @@ async function brokerOf(...scripts: ((peer: Peer) => Promise<void>)[]): Promise<
     await peer.login({ "heart-beat": count === 1 ? "20,0" : "0,0" });
     await script(peer);
   });
-  return {
-    uri: formatUri(server.uri),
-    credential: { scheme: "none" },
-    connect: {},
-    sockopts: {},
-    stompDebug: undefined,
-    maxBodySize: 1e9,
-    type: undefined,
-    reliable: true,
-    heartBeat: undefined,
-    mayReconnect: true,
-    maxAttempts: 3,
-    x509: undefined,
+  return brokerOptions(formatUri(server.uri), {
     backOff: { ...defaultBackOff, initialMs: 1, maxMs: 20 },
-    timeoutConnect: 10,
-    timeoutBroker: 10,
-    timeoutFlush: 10,
     timeoutDisconnect: 0.2,
-    log: createLogger("test", 0, () => undefined),
-  };
+  });
 }
 
 const message = (body: string) => new Message({ header: { destination: "/queue/a" }, body });
