@@ -1,11 +1,11 @@
-import { MessageError, type Header } from "@spoolwire/message";
+import { emptyHeader, MessageError, type Header } from "@spoolwire/message";
 
 /** Header fields of one delivery in other protocols: they say nothing here. */
 const NOT_SENT = new Set(["subscription", "ack", "redelivered", "receipt", "content-length"]);
 
 /** The fields that are sent, to be taken out one by one where they have a place of their own. */
 export function sentFields(header: Readonly<Header>): Header {
-  const fields = Object.create(null) as Header;
+  const fields = emptyHeader();
   for (const name in header) {
     if (NOT_SENT.has(name)) continue;
     const value = header[name] ?? "";

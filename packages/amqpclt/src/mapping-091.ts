@@ -1,4 +1,4 @@
-import { decodeContent, encodeContent, Message, type Header } from "@spoolwire/message";
+import { decodeContent, emptyHeader, encodeContent, Message, type Header } from "@spoolwire/message";
 import type { MessageProperties, Options } from "amqplib";
 import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
 
@@ -61,7 +61,7 @@ export function fromContent(
   given: MessageProperties,
   from: { readonly exchange: string; readonly routingKey: string },
 ): Message {
-  const header = Object.create(null) as Header;
+  const header = emptyHeader();
   header.destination = destinationOf(from);
   const set = (name: string, value: unknown) => {
     if (value !== undefined) header[name] = textOf(value);

@@ -1,4 +1,4 @@
-import { decodeContent, encodeContent, Message, type Header } from "@spoolwire/message";
+import { decodeContent, emptyHeader, encodeContent, Message } from "@spoolwire/message";
 import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
 import { rhea } from "./libraries.js";
 
@@ -73,7 +73,7 @@ export function toEncoded(message: Message, now = Date.now()): Encoded {
 
 /** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
 export function fromDecoded(decoded: Decoded, address: string): Message {
-  const header = Object.create(null) as Header;
+  const header = emptyHeader();
   header.destination = address;
   const set = (name: string, value: unknown) => {
     if (value !== undefined && value !== null) header[name] = textOf(value);

@@ -1,4 +1,4 @@
-import type { Header, Message } from "@spoolwire/message";
+import { emptyHeader, type Header, type Message } from "@spoolwire/message";
 import { toMessage, type Frame, type ReceivedFrame, type Version } from "@spoolwire/stomp";
 
 /**
@@ -41,7 +41,7 @@ export interface DeliveryHeaders {
 
 /** The MESSAGE frame of a message. */
 export function messageFrame(message: Message, delivery: DeliveryHeaders, version: Version): Frame {
-  const headers = Object.create(null) as Header;
+  const headers = emptyHeader();
   const { subscription, ack } = delivery;
   if (subscription !== undefined) headers.subscription = subscription;
   headers["message-id"] = delivery.messageId;

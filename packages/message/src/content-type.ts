@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { MessageError } from "./errors.js";
 
 /** The charsets in which a text body can be read and written again without loss. */
@@ -28,11 +29,7 @@ export function decodeContent(bytes: Buffer, contentType: string | undefined): s
   const encoding = textEncoding(contentType);
   if (encoding === undefined) return bytes;
   if (encoding === "latin1") return bytes.toString("latin1");
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return bytes;
-  }
+  return isUtf8(bytes) ? bytes.toString("utf8") : bytes;
 }
 
 /**

@@ -10,7 +10,8 @@ import {
 import { messageIn, reading } from "./element.js";
 import { MessageError } from "./errors.js";
 import { checkLimits, type MessageLimits } from "./limits.js";
-import { Message, type Header } from "./message.js";
+import type { Header } from "./header.js";
+import { Message } from "./message.js";
 import type { MessageQueue } from "./queue.js";
 
 /** A normal queue's options, but for the schema, which is that of messages; and what reading one may cost. */

@@ -1,5 +1,6 @@
 import { show } from "./errors.js";
-import { Message, type Header } from "./message.js";
+import { emptyHeader } from "./header.js";
+import { Message } from "./message.js";
 import { parseAmount, seededRandom, type Amount, type Drawer, type Random } from "./random.js";
 
 /**
@@ -77,7 +78,7 @@ export class MessageGenerator {
     const body = isText
       ? randomText(length, entropy, this.#random)
       : randomBytes(length, entropy, this.#random);
-    const header = Object.create(null) as Header;
+    const header = emptyHeader();
     for (let left = this.#draw("headerCount"); left > 0; left--) {
       const name = randomText(this.#draw("headerNameLength"), this.#draw("headerNameEntropy"), this.#random);
       header[this.#namePrefix + name] =

@@ -1,10 +1,8 @@
 import type { Compression } from "./compression.js";
 import { decodeBody, encodeBody } from "./encoding.js";
+import { emptyHeader, type Header } from "./header.js";
 import { parseJson, type MessageJson } from "./json.js";
 import { checkLimits, defaultLimits, type MessageLimits } from "./limits.js";
-
-/** Header fields by name; names and values are any strings. */
-export type Header = Record<string, string>;
 
 /** How to write a message. */
 export interface WriteOptions {
@@ -24,13 +22,12 @@ export interface WriteOptions {
  * Message.deserialize(message.serialize()).body; // "hello"
  */
 export class Message {
-  /** Without a prototype: a field may be called `constructor` or `__proto__`. */
   header: Header;
   body: string | Buffer;
 
   constructor(fields: { readonly header?: Readonly<Header>; readonly body?: string | Uint8Array } = {}) {
     const { header, body = "" } = fields;
-    this.header = Object.assign(Object.create(null) as Header, header);
+    this.header = Object.assign(emptyHeader(), header);
     this.body = typeof body === "string" || Buffer.isBuffer(body) ? body : Buffer.from(body);
   }
 
@@ -68,12 +65,12 @@ export class Message {
       demandText(name, name);
       demandText(header[name], name);
     }
-    return {
-      ...(hasHeader && { header }),
-      ...(this.isText && { text: true }),
-      ...(encoding !== "" && { encoding }),
-      ...(body !== "" && { body }),
-    };
+    const json: { -readonly [Key in keyof MessageJson]: MessageJson[Key] } = {};
+    if (hasHeader) json.header = header;
+    if (this.isText) json.text = true;
+    if (encoding !== "") json.encoding = encoding;
+    if (body !== "") json.body = body;
+    return json;
   }
 
   /** The JSON form, as a string. Counterpart: stringify(). */

@@ -19,7 +19,6 @@ export type ReceivedFrame = Frame<Buffer>;
 export const isHandshake = (command: string): boolean =>
   command === "CONNECT" || command === "STOMP" || command === "CONNECTED";
 
-const NO_BODY = Buffer.alloc(0);
 const SPECIAL = /[\\:\n\r\0]/;
 /** What stands for a special character of a header; one that is not here cannot be sent in that version. */
 const ESCAPES: Readonly<Record<Version, Readonly<Record<string, string>>>> = {
@@ -49,16 +48,18 @@ export function encodeFrame(frame: Frame, version: Version, receipt?: string): B
     head += `${escape(name, escaping, name, "name")}:${escape(value, escaping, name, "value")}\n`;
   }
   if (receipt !== undefined) head += `receipt:${receipt}\n`;
-  if (!head.isWellFormed() || (typeof body === "string" && !body.isWellFormed())) {
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  head += length > 0 ? `content-length:${length}\n\n` : "\n";
+  const text = typeof body === "string" ? `${head}${body}\0` : head;
+  if (!text.isWellFormed()) {
     throw notSendable(`A ${command} frame has half of a surrogate pair, which UTF-8 cannot hold`);
   }
-  const bytes = typeof body === "string" ? (body === "" ? NO_BODY : Buffer.from(body, "utf8")) : body;
-  head += bytes.length > 0 ? `content-length:${bytes.length}\n\n` : "\n";
+  if (typeof body === "string") return Buffer.from(text, "utf8");
   const size = Buffer.byteLength(head);
-  const buffer = Buffer.allocUnsafe(size + bytes.length + 1);
+  const buffer = Buffer.allocUnsafe(size + length + 1);
   buffer.write(head, 0, size, "utf8");
-  buffer.set(bytes, size);
-  buffer[buffer.length - 1] = 0;
+  buffer.set(body, size);
+  buffer[size + length] = 0;
   return buffer;
 }
 

@@ -1,4 +1,4 @@
-import { decodeContent, encodeContent, Message, MessageError, type Header } from "@spoolwire/message";
+import { decodeContent, emptyHeader, encodeContent, Message, MessageError } from "@spoolwire/message";
 import type { Frame, ReceivedFrame } from "./frame.js";
 
 /**
@@ -14,7 +14,7 @@ const NOT_SENT = new Set([...OF_DELIVERY, "message-id", "transaction", "receipt-
  * Counterpart: messagify().
  */
 export function toMessage(frame: ReceivedFrame): Message {
-  const header = Object.create(null) as Header;
+  const header = emptyHeader();
   for (const name in frame.headers) {
     if (!OF_DELIVERY.has(name)) header[name] = frame.headers[name] ?? "";
   }
@@ -26,7 +26,7 @@ export function toMessage(frame: ReceivedFrame): Message {
  * @throws MessageError MESSAGE_NOT_SENDABLE without a destination, or if body and content type contradict each other
  */
 export function toFrame(message: Message): Frame {
-  const headers = Object.create(null) as Header;
+  const headers = emptyHeader();
   for (const name in message.header) {
     if (!NOT_SENT.has(name)) headers[name] = message.header[name] ?? "";
   }

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { Header } from "@spoolwire/message";
+import { emptyHeader, type Header } from "@spoolwire/message";
 import { protocolError, quote } from "./errors.js";
 import { isHandshake, unescape, type ReceivedFrame, type Version } from "./frame.js";
 
@@ -188,7 +188,7 @@ export class FrameParser {
     const stripsCr = isCrlf || version === "1.2";
     // As the original reads STOMP 1.0: trimmed, and of two headers the last.
     const isTrimmed = this.version === "1.0";
-    const headers = Object.create(null) as Header;
+    const headers = emptyHeader();
     for (let index = 1; index < lines.length; index++) {
       let line = lines[index] ?? "";
       if (stripsCr && line.endsWith("\r")) line = line.slice(0, -1);
