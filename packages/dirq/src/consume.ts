@@ -65,92 +65,154 @@ export interface Consumed<Content> extends Reading<Content> {
   search(forbidden: (name: string, error: Error) => void): Search;
 }
 
+/** The elements of a queue as they come: an iterator that can be asked too, which costs less than to be told. */
+export interface Consumer<Content> extends AsyncIterableIterator<HeldElement<Content>, void, undefined> {
+  /**
+   * The next element if it is found at once; undefined: there is none, or `next` has to look for it.
+   * Not while a `next` is under way.
+   */
+  poll(): HeldElement<Content> | undefined;
+  /** Ends the consuming: what is not settled is released. */
+  return(): Promise<IteratorReturnResult<void>>;
+}
+
 /** The elements of a queue as they come. See `DirQueue.consume`. */
-export async function* consume<Content>(
-  consumed: Consumed<Content>,
-  options: ConsumeOptions,
-): AsyncGenerator<HeldElement<Content>, void, undefined> {
-  const { signal, prefetch, wait, allowEmpty, setAside, onEvent } = checkConsumeOptions(options);
-  const told = new Set<string>();
-  const skip = (name: string, error: Error) => {
-    if (told.has(name)) return;
-    if (told.size < MOST_TOLD) told.add(name);
-    onEvent({ type: "skipped", name, error });
-  };
-  const search = consumed.search(skip);
-  const letGo = (name: string) => {
-    search.giveBack(name);
-    consumed.queue.unlock(name, true);
-  };
-  const hand = new Hand(consumed, letGo);
-  let hasEnded = false;
-  try {
-    let lastAt = performance.now();
-    let slice = lastAt + SLICE_MS;
-    for (;;) {
-      if (hand.size >= prefetch) await hand.changed(signal);
-      if (performance.now() >= slice) {
-        await new Promise(setImmediate);
-        slice = performance.now() + SLICE_MS;
+export function consume<Content>(consumed: Consumed<Content>, options: ConsumeOptions): Consumer<Content> {
+  return new QueueConsumer(consumed, checkConsumeOptions(options));
+}
+
+class QueueConsumer<Content> implements Consumer<Content> {
+  readonly #consumed: Consumed<Content>;
+  readonly #options: ReturnType<typeof checkConsumeOptions>;
+  readonly #search: Search;
+  readonly #hand: Hand<Content>;
+  /** One at a time, whoever asks for several. */
+  readonly #elements: AsyncGenerator<HeldElement<Content>, void, undefined>;
+  readonly #told = new Set<string>();
+  #lastAt = performance.now();
+  #slice = this.#lastAt + SLICE_MS;
+  /** An element was given, and who has got it has not asked for another yet. */
+  #hasGiven = false;
+  /** All has been looked at, and it is time for a rest. */
+  #isPassOver = false;
+  #isOver = false;
+
+  constructor(consumed: Consumed<Content>, options: ReturnType<typeof checkConsumeOptions>) {
+    this.#consumed = consumed;
+    this.#options = options;
+    this.#search = consumed.search((name, error) => this.#skip(name, error));
+    this.#hand = new Hand(consumed, (name) => this.#letGo(name));
+    this.#elements = this.#run();
+  }
+
+  poll(): HeldElement<Content> | undefined {
+    const { signal, prefetch } = this.#options;
+    if (this.#hasGiven) this.#lastAt = performance.now();
+    this.#hasGiven = false;
+    if (this.#isOver || this.#isPassOver || signal?.aborted || this.#hand.size >= prefetch) return undefined;
+    const name = this.#search.take();
+    this.#isPassOver = name === undefined;
+    const element = typeof name === "string" ? this.#pick(name) : undefined;
+    this.#hasGiven = element !== undefined;
+    return element;
+  }
+
+  next(): Promise<IteratorResult<HeldElement<Content>, void>> {
+    return this.#elements.next();
+  }
+
+  async return(): Promise<IteratorReturnResult<void>> {
+    await this.#elements.return();
+    // Whoever has only polled has not begun what has just ended.
+    if (!this.#isOver) this.#end(false);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async *#run(): AsyncGenerator<HeldElement<Content>, void, undefined> {
+    const { signal, prefetch, wait } = this.#options;
+    let hasEnded = false;
+    this.#lastAt = performance.now();
+    try {
+      for (;;) {
+        if (this.#hand.size >= prefetch) await this.#hand.changed(signal);
+        if (performance.now() >= this.#slice) {
+          await new Promise(setImmediate);
+          this.#slice = performance.now() + SLICE_MS;
+        }
+        if (signal?.aborted) break;
+        const element = this.poll();
+        if (element) yield element;
+        if (!this.#isPassOver) continue;
+        this.#isPassOver = false;
+        const left = wait * 1000 - (performance.now() - this.#lastAt);
+        if (left <= 0) break;
+        await this.#search.rest(left, signal);
+        this.#slice = performance.now() + SLICE_MS;
       }
-      if (signal?.aborted) break;
-      if (hand.size >= prefetch) continue;
-      const name = search.take();
-      if (name === false) continue;
-      if (name !== undefined) {
-        const element = pick(name);
-        if (!element) continue;
-        yield element;
-        lastAt = performance.now();
-        continue;
-      }
-      const left = wait * 1000 - (performance.now() - lastAt);
-      if (left <= 0) break;
-      await search.rest(left, signal);
-      slice = performance.now() + SLICE_MS;
+      hasEnded = true;
+    } finally {
+      this.#end(hasEnded);
     }
-    hasEnded = true;
-  } finally {
-    search.close();
-    if (!hasEnded) hand.releaseAll();
+  }
+
+  #end(hasEnded: boolean): void {
+    this.#isOver = true;
+    this.#search.close();
+    if (!hasEnded) this.#hand.releaseAll();
   }
 
   /** Undefined: there is nothing to hand out. */
-  function pick(name: string): HeldElement<Content> | undefined {
+  #pick(name: string): HeldElement<Content> | undefined {
     let content: Content;
     try {
-      content = consumed.read(name);
+      content = this.#consumed.read(name);
     } catch (error) {
       // RACE: the lock was taken for stale, and is gone.
       if (hasCode(error, "DIRQ_NOT_LOCKED")) return undefined;
-      if (consumed.isMalformed(error)) return moveAside(name, error as Error);
-      letGo(name);
+      if (this.#consumed.isMalformed(error)) return this.#moveAside(name, error as Error);
+      this.#letGo(name);
       if (!hasCode(error, "EACCES", "EPERM")) throw error;
-      skip(name, error);
+      this.#skip(name, error);
       return undefined;
     }
     const isEmpty = content instanceof Uint8Array && content.length === 0;
-    if (isEmpty && !allowEmpty)
-      return moveAside(name, new Error("It is empty, as a crash of the machine leaves it"));
-    return hand.take(name, content);
+    if (isEmpty && !this.#options.allowEmpty)
+      return this.#moveAside(name, new Error("It is empty, as a crash of the machine leaves it"));
+    return this.#hand.take(name, content);
   }
 
   /** One bad element never stops the others. */
-  function moveAside(name: string, bad: Error): undefined {
+  #moveAside(name: string, bad: Error): undefined {
+    const { setAside, onEvent } = this.#options;
     if (!setAside) {
-      letGo(name);
-      skip(name, bad);
+      this.#letGo(name);
+      this.#skip(name, bad);
       return;
     }
     const reason = bad.message;
     try {
-      const quarantined = consumed.queue.quarantine(name, reason);
+      const quarantined = this.#consumed.queue.quarantine(name, reason);
       if (quarantined !== undefined) onEvent({ type: "quarantined", name, reason, quarantined });
     } catch (error) {
       if (hasCode(error, "DIRQ_NOT_LOCKED")) return;
-      letGo(name);
-      skip(name, error as Error);
+      this.#letGo(name);
+      this.#skip(name, error as Error);
     }
+  }
+
+  #skip(name: string, error: Error): void {
+    if (this.#told.has(name)) return;
+    if (this.#told.size < MOST_TOLD) this.#told.add(name);
+    this.#options.onEvent({ type: "skipped", name, error });
+  }
+
+  #letGo(name: string): void {
+    this.#search.giveBack(name);
+    this.#consumed.queue.unlock(name, true);
   }
 }
 
@@ -159,7 +221,7 @@ export function consumePlain<Content>(
   queue: DirQueue,
   read: (name: string) => Content,
   options: ConsumeOptions = {},
-): AsyncGenerator<HeldElement<Content>, void, undefined> {
+): Consumer<Content> {
   const search = () => new PlainSearch(queue);
   return consume({ queue, read, isMalformed: () => false, maxlock: 0, search }, options);
 }

@@ -1,6 +1,6 @@
 import { Bell } from "./bell.js";
 import type { FileCalls } from "./calls.js";
-import { consume, type ConsumeOptions, type HeldElement, type Reading } from "./consume.js";
+import { consume, type ConsumeOptions, type Consumer, type Reading } from "./consume.js";
 import { Cursor } from "./cursor.js";
 import { DurableNames } from "./durable.js";
 import { DirqError, hasCode, notLocked } from "./errors.js";
@@ -150,16 +150,13 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     throw notLocked(file);
   }
 
-  consume(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Element>, void, undefined> {
+  consume(options: ConsumeOptions = {}): Consumer<Element> {
     const isMalformed = (error: unknown) => hasCode(error, "DIRQ_BAD_DATA");
     return this.consumeAs({ read: (name) => this.get(name), isMalformed }, options);
   }
 
   /** As `consume`, with contents that are read in another way. */
-  protected consumeAs<Content>(
-    reading: Reading<Content>,
-    options: ConsumeOptions,
-  ): AsyncGenerator<HeldElement<Content>, void, undefined> {
+  protected consumeAs<Content>(reading: Reading<Content>, options: ConsumeOptions): Consumer<Content> {
     const ground = {
       bell: new Bell(this.files, this.path),
       showsUnlock: this.showsUnlock,

@@ -4,6 +4,7 @@ export {
   consumePlain,
   type ConsumeEvent,
   type ConsumeOptions,
+  type Consumer,
   type HeldElement,
   type Reading,
 } from "./consume.js";

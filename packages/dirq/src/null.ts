@@ -1,4 +1,4 @@
-import { consumePlain, type ConsumeOptions, type HeldElement } from "./consume.js";
+import { consumePlain, type ConsumeOptions, type Consumer } from "./consume.js";
 import { DirqError, notRegular } from "./errors.js";
 import { Files } from "./files.js";
 import { checkOptions, checkPurgeOptions, type NullQueueOptions } from "./options.js";
@@ -72,7 +72,7 @@ export class NullQueue implements DirQueue {
     throw noElement(name);
   }
 
-  consume(options?: ConsumeOptions): AsyncGenerator<HeldElement<never>, void, undefined> {
+  consume(options?: ConsumeOptions): Consumer<never> {
     return consumePlain<never>(this, (name) => this.get(name), options);
   }
 

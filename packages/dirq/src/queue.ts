@@ -1,4 +1,4 @@
-import type { ConsumeOptions, HeldElement } from "./consume.js";
+import type { ConsumeOptions, Consumer } from "./consume.js";
 import { refusal } from "./errors.js";
 import { NormalQueue } from "./normal.js";
 import { NullQueue } from "./null.js";
@@ -115,7 +115,7 @@ export interface DirQueue<Element = unknown> extends Iterable<string> {
    *   element.done();
    * }
    */
-  consume(options?: ConsumeOptions): AsyncGenerator<HeldElement<Element>, void, undefined>;
+  consume(options?: ConsumeOptions): Consumer<Element>;
 
   /** The number of elements, locked ones included. Reads the whole directory. */
   count(): number;

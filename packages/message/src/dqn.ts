@@ -3,7 +3,7 @@ import {
   type ConsumeOptions,
   type Fields,
   type FieldsToAdd,
-  type HeldElement,
+  type Consumer,
   type NormalQueueOptions,
   type Surroundings,
 } from "@spoolwire/dirq";
@@ -57,7 +57,7 @@ export class DqnQueue extends NormalQueue implements MessageQueue {
     return this.addQuarantined(toFields(message) as Fields, reason);
   }
 
-  consumeMessages(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Message>, void, undefined> {
+  consumeMessages(options: ConsumeOptions = {}): Consumer<Message> {
     return this.consumeAs(reading(this), options);
   }
 

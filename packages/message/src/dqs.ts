@@ -1,7 +1,7 @@
 import {
   SimpleQueue,
   type ConsumeOptions,
-  type HeldElement,
+  type Consumer,
   type QueueOptions,
   type Surroundings,
 } from "@spoolwire/dirq";
@@ -55,7 +55,7 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
     return this.addQuarantined(message.stringify(this.#write), reason);
   }
 
-  consumeMessages(options: ConsumeOptions = {}): AsyncGenerator<HeldElement<Message>, void, undefined> {
+  consumeMessages(options: ConsumeOptions = {}): Consumer<Message> {
     return this.consumeAs(reading(this), options);
   }
 

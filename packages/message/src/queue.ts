@@ -1,4 +1,4 @@
-import type { ConsumeOptions, DirQueue, HeldElement } from "@spoolwire/dirq";
+import type { ConsumeOptions, Consumer, DirQueue } from "@spoolwire/dirq";
 import { DqnQueue, type DqnOptions } from "./dqn.js";
 import { DqsQueue, type DqsOptions } from "./dqs.js";
 import type { Message } from "./message.js";
@@ -26,7 +26,7 @@ export interface MessageQueue extends DirQueue {
   getMessage(name: string): Message;
 
   /** As `consume`, with messages for contents; what is none is moved aside, and `onEvent` told. */
-  consumeMessages(options?: ConsumeOptions): AsyncGenerator<HeldElement<Message>, void, undefined>;
+  consumeMessages(options?: ConsumeOptions): Consumer<Message>;
 }
 
 /** Each type has its own options. */

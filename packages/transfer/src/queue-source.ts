@@ -1,4 +1,4 @@
-import type { ConsumeEvent, HeldElement } from "@spoolwire/dirq";
+import type { ConsumeEvent, Consumer, HeldElement } from "@spoolwire/dirq";
 import type { Message, MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import { Sleeper } from "./sleeper.js";
@@ -36,7 +36,7 @@ export class QueueSource implements Source {
   readonly #passedOver = new Set<string>();
   /** What to tell of elements that were not handed out. */
   readonly #told: string[] = [];
-  readonly #elements: AsyncGenerator<Element, void, undefined>;
+  readonly #elements: Consumer<Message>;
   /** The next element is being waited for. Never rejects. */
   #advance: Promise<void> | undefined;
   #arrived: Element | "end" | undefined;
@@ -70,7 +70,6 @@ export class QueueSource implements Source {
     if (purgeInterval > 0 && performance.now() - this.#purgedAt > purgeInterval * 1000) {
       this.#cleanMeanwhile();
     }
-    this.#advance ??= this.#fetch();
     return this.#take() ?? this.#wait(waitMs);
   }
 
@@ -123,12 +122,22 @@ export class QueueSource implements Source {
     const told = this.#told.shift();
     if (told !== undefined) return { kind: "rejected", told };
     if (this.#failure) throw this.#failure.error;
-    const element = this.#arrived;
+    const element = this.#arrived ?? this.#poll();
     if (element === undefined) return undefined;
     if (element === "end") return { kind: "end" };
     this.#arrived = this.#advance = undefined;
     this.#held.add(element);
     return { kind: "message", message: element.content, ticket: element };
+  }
+
+  /** What is there at once; if nothing is, it is waited for from now on. */
+  #poll(): Element | undefined {
+    if (this.#advance) return undefined;
+    const element = this.#elements.poll();
+    if (element && !this.#passedOver.has(element.name)) return element;
+    element?.release();
+    this.#advance = this.#fetch();
+    return undefined;
   }
 
   async #wait(waitMs: number): Promise<Arrival> {

@@ -302,11 +302,41 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(names.map((name) => queue.lock(name))).toEqual([true, true]);
   });
 
+  test("can be asked instead of waited for", async () => {
+    const { queue, add } = open();
+    const names = ["a", "b", "c"].map(add);
+    const consumer = queue.consume({ prefetch: 2, wait: 0 });
+    const [first, second] = [consumer.poll(), consumer.poll()];
+    expect([first?.name, second?.name]).toEqual(names.slice(0, 2));
+    expect(consumer.poll()).toBeUndefined();
+    expect(first?.done()).toBe(true);
+    expect(consumer.poll()?.name).toBe(names[2]);
+    expect(second?.done()).toBe(true);
+    // All was looked at, and what comes now is for the next who look.
+    expect(consumer.poll()).toBeUndefined();
+    add("d");
+    expect(consumer.poll()).toBeUndefined();
+    expect((await consumer.next()).done).toBe(true);
+    expect(queue.count()).toBe(2);
+  });
+
+  test("releases what it was asked for and is not settled", async () => {
+    const { queue, add } = open();
+    const name = add("a");
+    const consumer = queue.consume();
+    expect(consumer.poll()?.name).toBe(name);
+    expect(queue.lock(name)).toBe(false);
+    await consumer.return();
+    expect(queue.lock(name)).toBe(true);
+    expect(consumer.poll()).toBeUndefined();
+    expect((await consumer.next()).done).toBe(true);
+  });
+
   test.each<[ConsumeOptions]>([[{ prefetch: 0 }], [{ prefetch: 1.5 }], [{ wait: -1 }], [{ wait: NaN }]])(
     "refuses %j",
-    async (how) => {
+    (how) => {
       const [name] = Object.keys(how);
-      await expect(open().queue.consume(how).next()).rejects.toThrow(`Expected \`${name}\` to be`);
+      expect(() => open().queue.consume(how)).toThrow(`Expected \`${name}\` to be`);
     },
   );
 
