@@ -69,9 +69,10 @@ export class BrokerSink<Parcel> implements Sink {
   readonly #options: BrokerOptions;
   readonly #link: Link<SendingConnection<Parcel>>;
   readonly #pending = new Set<Pending<Parcel>>();
-  /** Resolves when what was left is sent again and there is room for more. */
+  /** Resolves when what was left is sent again, on whichever connection. */
   #ready = Promise.resolve();
-  #isReady: () => void = () => undefined;
+  /** Until then. */
+  #isReady: (() => void) | undefined;
   /** The broker has refused something, and which is not known: the rest goes one by one, until it shows. */
   #isWary = false;
   /** The broker has ended the connection for this one, and said so. */
@@ -109,9 +110,9 @@ export class BrokerSink<Parcel> implements Sink {
     const pending: Pending<Parcel> = { parcel: this.#protocol.prepare(message), settle, refusals: 0 };
     this.#pending.add(pending);
     const connection = this.#link.connection;
-    if (!connection || this.#isWary) return this.#ready;
+    if (!connection || this.#isWary) return this.#room();
     try {
-      return this.#transmit(connection, pending) ? undefined : connection.drained();
+      return this.#transmit(connection, pending) ? undefined : this.#room();
     } catch (error) {
       this.#pending.delete(pending);
       throw error;
@@ -131,6 +132,14 @@ export class BrokerSink<Parcel> implements Sink {
     if (connection && !(await connection.close(timeoutDisconnect * 1000))) {
       log.warn(`${this.name} did not confirm the end of the connection`);
     }
+  }
+
+  /** Resolves when there is room for more: not by the end of a connection, as long as another one follows. */
+  async #room(): Promise<void> {
+    do {
+      await this.#ready;
+      await this.#link.connection?.drained();
+    } while (this.#isReady);
   }
 
   /** False: so much is on its way that the next should wait. */
@@ -181,11 +190,12 @@ export class BrokerSink<Parcel> implements Sink {
 
   #settleAll(error: Error): void {
     for (const pending of this.#pending) this.#settle(pending, error);
-    this.#isReady();
+    this.#letGo();
   }
 
   #down(error: Error, isOver: boolean): void {
-    this.#ready = new Promise((resolve) => (this.#isReady = resolve));
+    // Who waits already goes on waiting: the connection may end again before all is sent.
+    if (!this.#isReady) this.#ready = new Promise((resolve) => (this.#isReady = resolve));
     for (const { pause } of this.#pending) clearTimeout(pause);
     if (isOver) {
       this.#settleAll(error);
@@ -212,7 +222,12 @@ export class BrokerSink<Parcel> implements Sink {
       if (this.#isWary && this.#pending.has(pending)) return;
     }
     this.#isWary = false;
-    this.#isReady();
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#isReady?.();
+    this.#isReady = undefined;
   }
 }
 

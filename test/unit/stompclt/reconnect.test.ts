@@ -197,6 +197,17 @@ describe("a reliable sink", () => {
     },
   );
 
+  test("has room again when all is sent, however often the connection ended meanwhile", async () => {
+    const sent: string[] = [];
+    const sink = new StompSink(await brokerOf(refusing(sent, false)));
+    await sink.start(never);
+    const outcome = new Promise((resolve) => void sink.send(message("poison"), resolve));
+    await sendUntilHeldBack(sink, () => undefined);
+    expect(await outcome).toMatchObject({ code: "MESSAGE_NOT_SENDABLE" });
+    expect(sent.filter((body) => body === "poison")).toHaveLength(4);
+    await sink.stop();
+  });
+
   test("does not give message after message up when the broker refuses them all", async () => {
     const options = await brokerOf(refusing([], true));
     const bodies = Array.from({ length: 20 }, (_, index) => `poison ${index}`);
