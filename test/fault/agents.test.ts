@@ -12,6 +12,7 @@ import { idle } from "./patience.js";
 import { proxy } from "./proxy.js";
 import { receive } from "./receive.js";
 import { restart } from "./restart.js";
+import { stalled } from "./stalled.js";
 
 const run = (
   campaign: Campaign<BrokerCampaignOptions>,
@@ -37,6 +38,9 @@ onEachBroker((broker, name) => {
     });
     test("agents that have nothing to do for long keep their connections", { timeout }, async () => {
       expect(await run(idle, broker(), 1)).toMatchObject({ ...nothing, duplicates: 0 });
+    });
+    test.runIf(hasProc)("a sender leaves in its spool what a broker does not read", { timeout }, async () => {
+      expect(await run(stalled, broker(), 3)).toMatchObject({ ...nothing, accepted: 700 });
     });
     test.runIf(hasProc)("agents stay as small as they are, however much they move", { timeout }, async () => {
       expect(await run(memory, broker(), 8)).toMatchObject(nothing);
@@ -83,6 +87,7 @@ describe("agents that are not reliable", { timeout: 120_000 }, () => {
   test.each([
     { campaign: proxy, rounds: 20 },
     { campaign: restart, rounds: 2 },
+    { campaign: stalled, rounds: 1 },
   ])("lose messages: $campaign.name", async ({ campaign, rounds }) => {
     await using broker = await startBroker("embedded");
     expect((await run(campaign, broker, rounds, true)).lost).toBeGreaterThan(0);

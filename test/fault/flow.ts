@@ -92,6 +92,12 @@ export class Flow implements AsyncDisposable {
     return this.#taken.size;
   }
 
+  /** How many lie at the start and are in nobody's hand. */
+  get unlocked(): number {
+    const queue = this.#incoming;
+    return [...queue].filter((name) => queue.lock(name) && queue.unlock(name)).length;
+  }
+
   /** How many lie at the end. */
   get arrived(): number {
     return this.#outgoing.count();

@@ -13,6 +13,7 @@ import { restart } from "./restart.js";
 import { full } from "./full.js";
 import { powercut } from "./powercut.js";
 import { soak } from "./soak.js";
+import { stalled } from "./stalled.js";
 import { calls, kill } from "./strikes.js";
 import { supervisor } from "./supervisor.js";
 
@@ -27,6 +28,7 @@ const withBroker: readonly Campaign<BrokerCampaignOptions>[] = [
   idle,
   blocked,
   memory,
+  stalled,
 ];
 
 /** With a broker of its own. */

@@ -28,6 +28,8 @@ export interface FaultProxy {
   readonly passed: { readonly up: number; readonly down: number };
   /** The next connection gets this fault, those after it none. */
   strikeNext(fault: Fault): void;
+  /** Every connection from now on gets this fault, or none. */
+  strikeEach(fault: Fault | undefined): void;
   /** End all connections that there are, at once. */
   reset(): void;
   stop(): Promise<void>;
@@ -39,13 +41,14 @@ export async function startFaultProxy(brokerPort: number, options: ProxyOptions 
   const pairs = new Set<Pair>();
   let connections = 0;
   let last: Pair | undefined;
-  let fault: Fault | undefined;
+  let next: Fault | undefined;
+  let each: Fault | undefined;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     connections++;
-    const pair = new Pair(client, brokerPort, fault, options, () => pairs.delete(pair));
+    const pair = new Pair(client, brokerPort, next ?? each, options, () => pairs.delete(pair));
     pairs.add(pair);
     last = pair;
-    fault = undefined;
+    next = undefined;
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -66,7 +69,8 @@ export async function startFaultProxy(brokerPort: number, options: ProxyOptions 
     get passed() {
       return last?.passed ?? { up: 0, down: 0 };
     },
-    strikeNext: (next) => (fault = next),
+    strikeNext: (fault) => (next = fault),
+    strikeEach: (fault) => (each = fault),
     reset,
     stop,
     [Symbol.asyncDispose]: stop,
