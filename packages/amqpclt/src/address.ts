@@ -97,7 +97,8 @@ const groups = {
 
 /**
  * `exchange=name=app,type=topic queue=name=app.in` comes as one list: what follows `exchange=` or `queue=` belongs
- * to it. A key that both have is written within the value, %XX-encoded.
+ * to it. A key that both have is written within the value, %XX-encoded, and so are the `arguments` of either: those
+ * that stand outside are of the binding.
  */
 function parseForms(properties: Properties, what: string): Address {
   const found: { exchange?: Record<string, string>; queue?: Record<string, string> } = {};
@@ -119,6 +120,11 @@ function parseForms(properties: Properties, what: string): Address {
     }
   }
   if (!found.exchange && !found.queue) throw new ConfigError(`Expected ${what} to have exchange= or queue=`);
+  if (!found.exchange && properties.arguments !== undefined) {
+    throw new ConfigError(
+      `Expected arguments of ${what} to be of a binding, which needs exchange=; those of a queue stand within queue=`,
+    );
+  }
   const queue = found.queue && readQueue(found.queue, what);
   const exchange = found.exchange && readExchange(found.exchange, what);
   return {

@@ -1,7 +1,13 @@
 import { isIP } from "node:net";
-import { BrokerError } from "@spoolwire/message";
+import { BrokerError, deadline } from "@spoolwire/message";
 import { ConfigError, readTls, renewed, type TlsFiles } from "@spoolwire/program";
-import { refuseOptions, type BrokerOptions, type BrokerSourceOptions } from "@spoolwire/transfer";
+import {
+  parseBrokers,
+  refuseOptions,
+  type BrokerList,
+  type BrokerOptions,
+  type BrokerSourceOptions,
+} from "@spoolwire/transfer";
 import { parseAmqpUri, type AmqpUri } from "./uri.js";
 
 /** A broker, and how to log in to it. */
@@ -9,10 +15,12 @@ export interface Place extends AmqpUri {
   readonly login: "none" | "plain" | "external";
   /** What the connection is to be called, for who looks at the broker. */
   readonly id: string | undefined;
+  /** Of the host, or its name. */
+  readonly address: string;
 }
 
 /** Check what can be checked before there is a connection. @throws ConfigError */
-export function checkBroker(options: BrokerOptions | BrokerSourceOptions): Place {
+export function checkBroker(options: BrokerOptions | BrokerSourceOptions): BrokerList<Place> {
   const { uri, credential, x509, connect, sockopts, stompDebug } = options;
   const isSource = "subscriptions" in options;
   const side = isSource ? "incoming" : "outgoing";
@@ -27,18 +35,21 @@ export function checkBroker(options: BrokerOptions | BrokerSourceOptions): Place
   if (unknown !== undefined) {
     throw new ConfigError(`Expected the connection's properties to be host and container-id, got ${unknown}`);
   }
-  const place = parseAmqpUri(uri);
-  if (virtualHost !== undefined && place.virtualHost !== undefined) {
-    throw new ConfigError("Expected a virtual host in the URI or as host=VHOST, got both");
-  }
   const hasCertificate = x509?.cert !== undefined;
-  if (hasCertificate && !place.isTls) throw new ConfigError("A certificate needs a URI with amqps://");
-  return {
-    ...place,
-    virtualHost: place.virtualHost ?? virtualHost,
-    login: credential.scheme === "plain" ? "plain" : hasCertificate ? "external" : "none",
-    id,
-  };
+  return parseBrokers(uri, (each) => {
+    const place = parseAmqpUri(each);
+    if (virtualHost !== undefined && place.virtualHost !== undefined) {
+      throw new ConfigError("Expected a virtual host in the URI or as host=VHOST, got both");
+    }
+    if (hasCertificate && !place.isTls) throw new ConfigError("A certificate needs a URI with amqps://");
+    return {
+      ...place,
+      virtualHost: place.virtualHost ?? virtualHost,
+      login: credential.scheme === "plain" ? "plain" : hasCertificate ? "external" : "none",
+      id,
+      address: place.host,
+    };
+  });
 }
 
 /** Read anew each time: certificates are renewed while agents run. */
@@ -51,7 +62,7 @@ export function tlsOptions(
 }
 
 /** How long something may take, and what may stop it before. */
-interface Patience {
+export interface Patience {
   readonly ms: number;
   readonly signal?: AbortSignal;
   /** What is said when the time is over. */
@@ -63,20 +74,20 @@ interface Patience {
  * @throws BrokerError BROKER_TIMEOUT, the signal's reason, or what `work` throws
  */
 export async function within<Result>(work: Promise<Result>, { ms, signal, late }: Patience): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
+  let inTime: (() => void) | undefined;
   let abort: (() => void) | undefined;
   try {
     return await Promise.race([
       work,
       new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new BrokerError("BROKER_TIMEOUT", late)), Math.min(ms, 2 ** 31 - 1));
+        inTime = deadline(ms, () => reject(new BrokerError("BROKER_TIMEOUT", late)));
         abort = () => reject(signal?.reason as Error);
         signal?.addEventListener("abort", abort);
         if (signal?.aborted) abort();
       }),
     ]);
   } finally {
-    clearTimeout(timer);
+    inTime?.();
     if (abort) signal?.removeEventListener("abort", abort);
   }
 }

@@ -1,7 +1,7 @@
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
-import type { BrokerOptions } from "@spoolwire/transfer";
+import { connectToAny, type BrokerList, type BrokerOptions } from "@spoolwire/transfer";
 import type { Channel, ChannelModel } from "amqplib";
 import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
 import { amqplib } from "./libraries.js";
@@ -26,14 +26,28 @@ export class Connection091 {
     model.on("close", (error) => this.end(closedError(error ?? this.#reason)));
   }
 
-  /** @throws BrokerError; a file's own error if a certificate cannot be read */
-  static async open(
+  /** To the first that answers. @throws BrokerError; a file's own error if a certificate cannot be read */
+  static open(
+    list: BrokerList<Place>,
+    options: BrokerOptions,
+    lost: (error: Error) => void,
+    signal: AbortSignal,
+  ): Promise<Connection091> {
+    return connectToAny(
+      list,
+      (place, address = place.host) => Connection091.#attempt({ ...place, address }, options, lost, signal),
+      { log: options.log, signal },
+    );
+  }
+
+  static async #attempt(
     place: Place,
     options: BrokerOptions,
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<Connection091> {
-    const { uri, heartBeat, timeoutConnect } = options;
+    const { uri } = place;
+    const { heartBeat, timeoutConnect } = options;
     const credential = renewed(options.credential, options.log);
     const beats = heartBeat && Math.max(1, Math.round(Math.min(heartBeat.client, heartBeat.server)));
     const tls = tlsOptions(place, options);
@@ -41,7 +55,7 @@ export class Connection091 {
     const work = connect(
       {
         protocol: place.isTls ? "amqps" : "amqp",
-        hostname: place.host,
+        hostname: place.address,
         port: place.port,
         vhost: encodeURIComponent(place.virtualHost ?? "/"),
         heartbeat: beats ?? 0,
@@ -76,6 +90,12 @@ export class Connection091 {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** How many bytes the network has taken of what was sent. */
+  get taken(): number {
+    const { bytesWritten, writableLength } = streamOf(this.model);
+    return bytesWritten - writableLength;
   }
 
   /** Whatever happens to the channel happens to the connection. */
@@ -115,10 +135,11 @@ export class Connection091 {
   }
 }
 
-/** The library has no way to give up a connection without a farewell. */
-function destroy({ connection }: ChannelModel): void {
-  (connection as unknown as { readonly stream: Duplex }).stream.destroy();
-}
+/** The library has no way to give up a connection without a farewell, nor to say how far it is. */
+const streamOf = ({ connection }: ChannelModel) =>
+  (connection as unknown as { readonly stream: Socket }).stream;
+
+const destroy = (model: ChannelModel) => streamOf(model).destroy();
 
 const closedError = (cause: Error | undefined) =>
   new BrokerError("BROKER_CLOSED", cause?.message ?? "The broker has closed the connection", { cause });

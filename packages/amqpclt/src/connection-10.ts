@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
-import type { BrokerOptions } from "@spoolwire/transfer";
+import { connectToAny, type BrokerList, type BrokerOptions } from "@spoolwire/transfer";
 import type { AmqpError, Connection, ConnectionOptions, EventContext, Session } from "rhea";
 import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
 import { rhea } from "./libraries.js";
@@ -10,14 +10,12 @@ import { rhea } from "./libraries.js";
 /** A connection to a broker with AMQP 1.0. */
 export class Connection10 {
   readonly #connection: Connection;
-  readonly #bufferSize: number;
   readonly #lost: (error: Error) => void;
   readonly #gone: Promise<void>;
   #isOver = false;
 
-  private constructor(connection: Connection, bufferSize: number, lost: (error: Error) => void) {
+  private constructor(connection: Connection, lost: (error: Error) => void) {
     this.#connection = connection;
-    this.#bufferSize = bufferSize;
     this.#lost = lost;
     this.#gone = new Promise((resolve) => {
       connection.once("connection_close", () => resolve());
@@ -25,20 +23,30 @@ export class Connection10 {
     });
   }
 
-  /**
-   * @param bufferSize how many messages a session may have under way
-   * @throws BrokerError; a file's own error if a certificate cannot be read
-   */
-  static async open(
-    place: Place,
+  /** To the first that answers. @throws BrokerError; a file's own error if a certificate cannot be read */
+  static open(
+    list: BrokerList<Place>,
     options: BrokerOptions,
-    bufferSize: number,
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<Connection10> {
-    const { uri, timeoutConnect } = options;
+    return connectToAny(
+      list,
+      (place, address = place.host) => Connection10.#attempt({ ...place, address }, options, lost, signal),
+      { log: options.log, signal },
+    );
+  }
+
+  static async #attempt(
+    place: Place,
+    options: BrokerOptions,
+    lost: (error: Error) => void,
+    signal: AbortSignal,
+  ): Promise<Connection10> {
+    const { uri } = place;
+    const { timeoutConnect } = options;
     const connection = rhea().create_container().connect(connectOptions(place, options));
-    const self = new Connection10(connection, bufferSize, lost);
+    const self = new Connection10(connection, lost);
     const opened = new Promise<void>((resolve, reject) => {
       const failed = (error: Error) => (self.#isOver ? undefined : (reject(error), self.end(error)));
       connection.once("connection_open", () => resolve());
@@ -80,11 +88,29 @@ export class Connection10 {
     return typeof product === "string" ? product : "";
   }
 
-  /** A session of its own for a link, so that a link that waits holds up no other. */
-  session(): Session {
-    const session = (this.#connection as unknown as { create_session(size: number): Session }).create_session(
-      this.#bufferSize,
-    );
+  /** The network has not taken what was sent, and the library would keep whatever it is given. */
+  get isCongested(): boolean {
+    return this.#socket?.writableNeedDrain ?? false;
+  }
+
+  /** How many bytes the network has taken of what was sent. */
+  get taken(): number {
+    const { bytesWritten = 0, writableLength = 0 } = this.#socket ?? {};
+    return bytesWritten - writableLength;
+  }
+
+  /** Told when it is no longer congested. */
+  onDrain(drained: () => void): void {
+    this.#socket?.on("drain", drained);
+  }
+
+  /**
+   * A session of its own for a link, so that a link that waits holds up no other.
+   * @param mostUnderWay how many messages may be sent in it and not settled
+   */
+  session(mostUnderWay?: number): Session {
+    const connection = this.#connection as unknown as { create_session(size?: number): Session };
+    const session = connection.create_session(mostUnderWay);
     session.open();
     return session;
   }
@@ -109,18 +135,21 @@ export class Connection10 {
 
   /** With an error, which makes the library stop its timers. */
   #destroy(): void {
-    const { socket } = this.#connection as unknown as { readonly socket?: Socket };
-    socket?.destroy(new Error("The connection is given up"));
+    this.#socket?.destroy(new Error("The connection is given up"));
+  }
+
+  get #socket(): Socket | undefined {
+    return (this.#connection as unknown as { readonly socket?: Socket }).socket;
   }
 }
 
 function connectOptions(place: Place, options: BrokerOptions): ConnectionOptions {
-  const { virtualHost, host, port, isTls, id = `spoolwire-${randomUUID()}` } = place;
+  const { virtualHost, host, address, port, isTls, id = `spoolwire-${randomUUID()}` } = place;
   const { heartBeat, log } = options;
   const credential = renewed(options.credential, log);
   const isRabbitMq = options.type === undefined || options.type === "RabbitMQ";
   return {
-    host,
+    host: address,
     port,
     container_id: id,
     // RabbitMQ's way to say it.

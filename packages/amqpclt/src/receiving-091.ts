@@ -1,6 +1,8 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import { about } from "@spoolwire/program";
 import type {
+  BackOff,
+  BrokerList,
   BrokerSourceOptions,
   Delivery,
   ReceivingConnection,
@@ -8,7 +10,7 @@ import type {
 } from "@spoolwire/transfer";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { parseSubscription, type Address } from "./address.js";
-import { checkBroker, type Place } from "./connect.js";
+import { checkBroker, within, type Place } from "./connect.js";
 import { Connection091 } from "./connection-091.js";
 import { declare } from "./declare.js";
 import { fromContent } from "./mapping-091.js";
@@ -16,20 +18,32 @@ import { fromContent } from "./mapping-091.js";
 /** How many messages the broker sends ahead unless it is told: they are in memory, whatever their size. */
 export const DEFAULT_PREFETCH = 200;
 
+interface Subscription {
+  /** What the broker is to call it. */
+  readonly id: string | undefined;
+  readonly address: Address;
+}
+
 /**
  * How messages are received with AMQP 0-9-1. Each is acknowledged, also by a source that is not reliable: without
  * that the broker would send all it has at once.
  */
 export class Receiving091 implements ReceivingProtocol {
   readonly #options: BrokerSourceOptions;
-  readonly #place: Place;
-  readonly #addresses: readonly Address[];
+  readonly #brokers: BrokerList<Place>;
+  readonly #subscriptions: readonly Subscription[];
 
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.#place = checkBroker(options);
-    this.#addresses = about("subscribe", () => options.subscriptions.map(parseSubscription));
+    this.#brokers = checkBroker(options);
+    this.#subscriptions = about("subscribe", () =>
+      options.subscriptions.map(({ id, ...properties }) => ({ id, address: parseSubscription(properties) })),
+    );
+  }
+
+  get failover(): BackOff | undefined {
+    return this.#brokers.failover;
   }
 
   async connect(
@@ -37,31 +51,32 @@ export class Receiving091 implements ReceivingProtocol {
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<ReceivingConnection> {
-    const connection = await Connection091.open(this.#place, this.#options, lost, signal);
-    const tags: string[] = [];
+    const { uri, timeoutBroker } = this.#options;
+    const connection = await Connection091.open(this.#brokers, this.#options, lost, signal);
     try {
-      const channel = connection.watch(await connection.model.createChannel());
-      await channel.prefetch(this.#options.prefetch ?? DEFAULT_PREFETCH, true);
-      for (const address of this.#addresses) {
-        const queue = (await declare(channel, address)) ?? "";
-        const consume = (message: ConsumeMessage | null) => {
-          if (connection.isOver) return;
-          if (message) arrive(new Delivery091(message, channel, connection));
-          else
-            connection.end(
-              new BrokerError("BROKER_CLOSED", `The broker has ended the subscription to ${queue}`),
-            );
-        };
-        tags.push((await channel.consume(queue, consume)).consumerTag);
-      }
+      const late = `${uri} did not answer to the subscription within ${timeoutBroker} s`;
+      await within(this.#subscribe(connection, arrive), { ms: timeoutBroker * 1000, signal, late });
     } catch (error) {
       connection.end(error as Error);
       if (error instanceof BrokerError) throw error;
-      throw new BrokerError("BROKER_REJECTED", `${this.#options.uri}: ${(error as Error).message}`, {
-        cause: error,
-      });
+      throw new BrokerError("BROKER_REJECTED", `${uri}: ${(error as Error).message}`, { cause: error });
     }
     return connection;
+  }
+
+  async #subscribe(connection: Connection091, arrive: (delivery: Delivery) => void): Promise<void> {
+    const channel = connection.watch(await connection.model.createChannel());
+    await channel.prefetch(this.#options.prefetch ?? DEFAULT_PREFETCH, true);
+    for (const { id, address } of this.#subscriptions) {
+      const queue = (await declare(channel, address)) ?? "";
+      const ended = new BrokerError("BROKER_CLOSED", `The broker has ended the subscription to ${queue}`);
+      const take = (message: ConsumeMessage | null) => {
+        if (connection.isOver) return;
+        if (message) arrive(new Delivery091(message, channel, connection));
+        else connection.end(ended);
+      };
+      await channel.consume(queue, take, id === undefined ? {} : { consumerTag: id });
+    }
   }
 }
 

@@ -1,18 +1,23 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import { ConfigError, type Properties } from "@spoolwire/program";
 import type {
+  BackOff,
+  BrokerList,
   BrokerSourceOptions,
   Delivery,
   ReceivingConnection,
   ReceivingProtocol,
 } from "@spoolwire/transfer";
-import type { Delivery as Transferred, EventContext, Receiver, ReceiverOptions } from "rhea";
+import type { Delivery as Transferred, EventContext, Receiver, ReceiverOptions, Session } from "rhea";
 import { checkBroker, endsWithin, within, type Place } from "./connect.js";
 import { Connection10, describe } from "./connection-10.js";
 import { rhea } from "./libraries.js";
 import { fromDecoded, type Decoded } from "./mapping-10.js";
 import { DEFAULT_PREFETCH } from "./receiving-091.js";
 import { isDurable } from "./terminus.js";
+
+/** What a session may have that is not settled. */
+const MOST_UNSETTLED = 2 ** 30;
 
 /** What a subscription says. */
 interface Subscription {
@@ -23,14 +28,18 @@ interface Subscription {
 /** How messages are received with AMQP 1.0. Reliable: unsettled, until they are accepted. */
 export class Receiving10 implements ReceivingProtocol {
   readonly #options: BrokerSourceOptions;
-  readonly #place: Place;
+  readonly #brokers: BrokerList<Place>;
   readonly #subscriptions: readonly Subscription[];
 
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.#place = checkBroker(options);
+    this.#brokers = checkBroker(options);
     this.#subscriptions = options.subscriptions.map((each) => readSubscription(each, options.reliable));
+  }
+
+  get failover(): BackOff | undefined {
+    return this.#brokers.failover;
   }
 
   async connect(
@@ -38,15 +47,16 @@ export class Receiving10 implements ReceivingProtocol {
     lost: (error: Error) => void,
     signal: AbortSignal,
   ): Promise<ReceivingConnection> {
-    const { prefetch = DEFAULT_PREFETCH, uri, timeoutConnect } = this.#options;
-    const connection = await Connection10.open(this.#place, this.#options, 2 * prefetch, lost, signal);
+    const { prefetch = DEFAULT_PREFETCH, uri, timeoutBroker } = this.#options;
+    const connection = await Connection10.open(this.#brokers, this.#options, lost, signal);
     const receivers = this.#subscriptions.map(
       (subscription) => new Receiver10(connection, subscription, prefetch, arrive),
     );
     try {
       for (const { opened, subscription } of receivers) {
-        const late = `${uri} did not answer to the subscription to ${subscription.address}`;
-        await within(opened, { ms: timeoutConnect * 1000, signal, late });
+        const { address } = subscription;
+        const late = `${uri} did not answer to the subscription to ${address} within ${timeoutBroker} s`;
+        await within(opened, { ms: timeoutBroker * 1000, signal, late });
       }
     } catch (error) {
       connection.end(error as Error);
@@ -66,12 +76,12 @@ export class Receiving10 implements ReceivingProtocol {
 
 /** @throws ConfigError */
 function readSubscription(properties: Properties, isReliable: boolean): Subscription {
-  const { destination, durable, name, selector, ...others } = properties;
+  const { destination, durable, id, name = id, selector, ...others } = properties;
   const refuse = (message: string) => new ConfigError([{ message, option: "subscribe" }]);
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) {
     throw refuse(
-      `Expected --subscribe to be made of destination, durable, name and selector, got ${unknown}`,
+      `Expected --subscribe to be made of destination, durable, id, name and selector, got ${unknown}`,
     );
   }
   if (!destination) throw refuse("Expected --subscribe to have destination=NAME");
@@ -123,6 +133,7 @@ class Receiver10 {
     this.#owed = prefetch;
     this.#arrive = arrive;
     const session = connection.session();
+    keepApart(session);
     const receiver = session.open_receiver(subscription.options);
     this.#receiver = receiver;
     receiver.on("message", (context: EventContext) => this.#came(context));
@@ -184,6 +195,24 @@ class Receiver10 {
     if (!this.#isDraining) this.#arrive(arrived);
     if (this.#owed > 0) this.#giveCredit();
   }
+}
+
+/**
+ * Make room in a session for what is settled behind what is not. The library's own store of deliveries is a ring,
+ * which one message that stays unaccepted fills with all that come behind it, and then nothing comes any more.
+ */
+function keepApart(session: Session): void {
+  const unsettled = new Map<number, Transferred>();
+  const { incoming } = session as unknown as { readonly incoming: { deliveries: object } };
+  incoming.deliveries = {
+    // How many come at most is for the link's credit to say.
+    available: () => MOST_UNSETTLED - unsettled.size,
+    push: (delivery: Transferred) => unsettled.set(delivery.id, delivery),
+    by_id: (id: number) => unsettled.get(id),
+    pop_if: (isOver: (delivery: Transferred) => boolean) => {
+      for (const [id, delivery] of unsettled) if (isOver(delivery)) unsettled.delete(id);
+    },
+  };
 }
 
 class Delivery10 implements Delivery {

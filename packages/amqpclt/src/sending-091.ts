@@ -1,9 +1,16 @@
 import type { MessageError, Message } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
-import type { BrokerOptions, Refusal, SendingConnection, SendingProtocol } from "@spoolwire/transfer";
+import type {
+  BackOff,
+  BrokerList,
+  BrokerOptions,
+  Refusal,
+  SendingConnection,
+  SendingProtocol,
+} from "@spoolwire/transfer";
 import type { Channel, ConfirmChannel, Message as Returned } from "amqplib";
 import { parseDestination, type Address } from "./address.js";
-import { checkBroker, type Place } from "./connect.js";
+import { checkBroker, within, type Place } from "./connect.js";
 import { Connection091 } from "./connection-091.js";
 import { declare } from "./declare.js";
 import { notSendable } from "./fields.js";
@@ -25,12 +32,16 @@ interface Published {
 /** How messages are sent with AMQP 0-9-1. Reliable: with publisher confirms and mandatory routing. */
 export class Sending091 implements SendingProtocol<Parcel091> {
   readonly #options: BrokerOptions;
-  readonly #place: Place;
+  readonly #brokers: BrokerList<Place>;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#place = checkBroker(options);
+    this.#brokers = checkBroker(options);
+  }
+
+  get failover(): BackOff | undefined {
+    return this.#brokers.failover;
   }
 
   prepare(message: Message): Parcel091 {
@@ -38,11 +49,16 @@ export class Sending091 implements SendingProtocol<Parcel091> {
   }
 
   async connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Parcel091>> {
-    const { reliable, log, uri } = this.#options;
-    const connection = await Connection091.open(this.#place, this.#options, lost, signal);
+    const { reliable, log, uri, timeoutBroker } = this.#options;
+    const connection = await Connection091.open(this.#brokers, this.#options, lost, signal);
     const { model } = connection;
+    const late = `${uri} gave no channel within ${timeoutBroker} s`;
+    const opening: Promise<Channel> = reliable ? model.createConfirmChannel() : model.createChannel();
     const channel = connection.watch(
-      reliable ? await model.createConfirmChannel() : await model.createChannel(),
+      await within(opening, { ms: timeoutBroker * 1000, signal, late }).catch((error: Error) => {
+        connection.end(error);
+        throw error;
+      }),
     );
     model.on("blocked", (reason) => log.warn(`broker ${uri} takes no messages now: ${reason}`));
     model.on("unblocked", () => log.info(`broker ${uri} takes messages again`));
@@ -98,6 +114,17 @@ class Sender091 implements SendingConnection<Parcel091> {
 
   drained(): Promise<void> {
     return this.#hasRoom;
+  }
+
+  get awaited(): unknown {
+    if (this.#isBlocked) return undefined;
+    const declaring = [...this.#declared.values()].find((declared) => declared !== true);
+    const [published] = this.#published;
+    return declaring ?? published ?? (this.#isFull ? this.#connection.taken : undefined);
+  }
+
+  end(error: Error): void {
+    this.#connection.end(error);
   }
 
   /** A farewell that is answered comes after all that was sent. */

@@ -1,5 +1,12 @@
 import { BrokerError, type Message } from "@spoolwire/message";
-import type { BrokerOptions, Refusal, SendingConnection, SendingProtocol } from "@spoolwire/transfer";
+import type {
+  BackOff,
+  BrokerList,
+  BrokerOptions,
+  Refusal,
+  SendingConnection,
+  SendingProtocol,
+} from "@spoolwire/transfer";
 import type { AmqpError, Delivery, EventContext, Sender, Session } from "rhea";
 import { checkBroker, endsWithin, type Place } from "./connect.js";
 import { Connection10, describe } from "./connection-10.js";
@@ -17,12 +24,16 @@ const MOST_LINKS = 200;
 /** How messages are sent with AMQP 1.0. Reliable: unsettled, until the broker tells the outcome. */
 export class Sending10 implements SendingProtocol<Encoded> {
   readonly #options: BrokerOptions;
-  readonly #place: Place;
+  readonly #brokers: BrokerList<Place>;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#place = checkBroker(options);
+    this.#brokers = checkBroker(options);
+  }
+
+  get failover(): BackOff | undefined {
+    return this.#brokers.failover;
   }
 
   prepare(message: Message): Encoded {
@@ -31,10 +42,7 @@ export class Sending10 implements SendingProtocol<Encoded> {
 
   async connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Encoded>> {
     const { reliable } = this.#options;
-    return new Sender10(
-      await Connection10.open(this.#place, this.#options, MOST_UNDER_WAY, lost, signal),
-      reliable,
-    );
+    return new Sender10(await Connection10.open(this.#brokers, this.#options, lost, signal), reliable);
   }
 }
 
@@ -49,6 +57,21 @@ class Sender10 implements SendingConnection<Encoded> {
   constructor(connection: Connection10, isReliable: boolean) {
     this.#connection = connection;
     this.#isReliable = isReliable;
+    connection.onDrain(() => {
+      for (const lane of this.#lanes.values()) lane.pump();
+    });
+  }
+
+  /** The oldest that the broker owes an answer to, of all links. Without credit it owes none. */
+  get awaited(): unknown {
+    const owed = Array.from(this.#lanes.values(), (lane) => lane.oldest);
+    const oldest = Math.min(...owed);
+    if (oldest < Infinity) return oldest;
+    return this.#connection.isCongested ? `${this.#connection.taken} bytes` : undefined;
+  }
+
+  end(error: Error): void {
+    this.#connection.end(error);
   }
 
   send(parcel: Encoded, done: Done): boolean {
@@ -84,7 +107,7 @@ class Sender10 implements SendingConnection<Encoded> {
       const idle = [...this.#lanes.values()].find((lane) => lane.isIdle);
       idle?.close();
     }
-    const lane = new Lane(this.#connection.session(), destination, this.#isReliable, {
+    const lane = new Lane(this.#connection, destination, this.#isReliable, {
       onRoom: () => this.#roomMade(),
       onOver: (error) => {
         this.#lanes.delete(destination);
@@ -109,8 +132,18 @@ interface LaneEvents {
   onOver(error?: BrokerError): void;
 }
 
+/** What waits for its outcome. */
+interface Sent {
+  readonly done: Done;
+  /** Which it is of all that was sent. */
+  readonly order: number;
+}
+
+let lastSent = 0;
+
 /** A link to one destination, in a session of its own. */
 class Lane {
+  readonly #connection: Connection10;
   readonly #session: Session;
   readonly #sender: Sender;
   readonly #destination: string;
@@ -118,10 +151,14 @@ class Lane {
   readonly #events: LaneEvents;
   /** What the broker has given no credit for yet. */
   #unsent: { readonly bytes: Buffer; readonly done: Done }[] = [];
-  readonly #underWay = new Map<Delivery, Done>();
+  readonly #underWay = new Map<Delivery, Sent>();
+  /** When it was asked for, in the order of all that was sent. */
+  readonly #openedAs = ++lastSent;
   #isOver = false;
 
-  constructor(session: Session, destination: string, isReliable: boolean, events: LaneEvents) {
+  constructor(connection: Connection10, destination: string, isReliable: boolean, events: LaneEvents) {
+    const session = connection.session(MOST_UNDER_WAY);
+    this.#connection = connection;
     this.#session = session;
     this.#destination = destination;
     this.#isReliable = isReliable;
@@ -132,7 +169,7 @@ class Lane {
       treat_modified_as_released: false,
     });
     this.#sender = sender;
-    sender.on("sendable", () => this.#pump());
+    sender.on("sendable", () => this.pump());
     sender.on("accepted", (context: EventContext) => this.#settled(context));
     sender.on("rejected", (context: EventContext) => {
       const { error } = (context.delivery?.remote_state ?? {}) as { error?: AmqpError };
@@ -151,6 +188,13 @@ class Lane {
     return this.#unsent.length === 0;
   }
 
+  /** When the oldest was sent that the broker has not answered to; Infinity: it has, or gives no credit. */
+  get oldest(): number {
+    if (!this.#sender.is_remote_open()) return this.#openedAs;
+    const [first] = this.#underWay.values();
+    return first?.order ?? Infinity;
+  }
+
   get isIdle(): boolean {
     return this.#unsent.length === 0 && this.#underWay.size === 0;
   }
@@ -158,7 +202,7 @@ class Lane {
   /** False: it waits for credit. */
   send(bytes: Buffer, done: Done): boolean {
     this.#unsent.push({ bytes, done });
-    this.#pump();
+    this.pump();
     return this.hasRoom;
   }
 
@@ -176,14 +220,16 @@ class Lane {
     this.#events.onOver();
   }
 
-  #pump(): void {
+  /** Send what there is credit for, and room in the network. */
+  pump(): void {
+    if (this.#connection.isCongested) return;
     let sent = 0;
     for (const { bytes, done } of this.#unsent) {
       // The library counts credit down when it writes, which is later.
       if (this.#isOver || !this.#sender.sendable() || sent >= this.#credit()) break;
       const delivery = this.#sender.send(bytes, undefined, 0);
       sent++;
-      if (this.#isReliable) this.#underWay.set(delivery, done);
+      if (this.#isReliable) this.#underWay.set(delivery, { done, order: ++lastSent });
       else done();
     }
     if (sent === 0) return;
@@ -196,10 +242,10 @@ class Lane {
   }
 
   #settled({ delivery }: EventContext, refusal?: Refusal): void {
-    const done = delivery && this.#underWay.get(delivery);
-    if (!done) return;
+    const sent = delivery && this.#underWay.get(delivery);
+    if (!sent) return;
     this.#underWay.delete(delivery);
-    done(refusal);
+    sent.done(refusal);
   }
 
   #words(reason: string): string {

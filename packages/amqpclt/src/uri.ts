@@ -2,6 +2,8 @@ import { ConfigError } from "@spoolwire/program";
 
 /** Where an AMQP broker is. */
 export interface AmqpUri {
+  /** As it was given. */
+  readonly uri: string;
   readonly isTls: boolean;
   readonly host: string;
   readonly port: number;
@@ -25,6 +27,7 @@ export function parseAmqpUri(uri: string): AmqpUri {
     throw new ConfigError(`Expected a broker URI as amqp://HOST:PORT/VHOST, got ${JSON.stringify(shown)}`);
   }
   return {
+    uri,
     isTls: s !== "",
     host: host.startsWith("[") ? host.slice(1, -1) : host,
     port,

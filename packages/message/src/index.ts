@@ -12,3 +12,4 @@ export { NullMessageQueue } from "./null.js";
 export { openMessageQueue, type MessageQueue, type MessageQueueOptions } from "./queue.js";
 export type { Amount } from "./random.js";
 export { ZeroMessageQueue } from "./zero.js";
+export { afterReading, deadline, watch } from "./watch.js";

@@ -1,5 +1,5 @@
 import type net from "node:net";
-import { BrokerError, MessageError, type Header } from "@spoolwire/message";
+import { BrokerError, deadline, MessageError, watch, type Header } from "@spoolwire/message";
 import { protocolError, quote } from "./errors.js";
 import { versions, type Frame, type ReceivedFrame, type Version } from "./frame.js";
 import { formatHeartBeat, negotiate, noHeartBeat, parseHeartBeat, type HeartBeat } from "./heartbeat.js";
@@ -8,7 +8,6 @@ import { Receipts, type Confirmed } from "./receipts.js";
 import { connectSocket, type Way } from "./socket.js";
 import type { Trace } from "./trace.js";
 import { formatUri, type BrokerUri } from "./uri.js";
-import { deadline, watch } from "./watch.js";
 import { Wire } from "./wire.js";
 
 export interface ConnectionOptions extends Way {

@@ -1,4 +1,4 @@
-import { afterReading } from "./watch.js";
+import { afterReading } from "@spoolwire/message";
 
 /** What one side of a connection offers, milliseconds; 0: cannot, or does not want it. */
 export interface HeartBeat {

@@ -6,5 +6,5 @@ export { defaultLimits, FrameParser, type FrameLimits, type TooLarge } from "./p
 export type { Confirmed } from "./receipts.js";
 export { setUp, type SocketOptions, type TlsOptions } from "./socket.js";
 export { Trace, traceTopics, type TraceTopic } from "./trace.js";
-export { formatUri, parseBrokers, parseUdpUri, parseUri, type BrokerList, type BrokerUri } from "./uri.js";
+export { formatUri, parseUdpUri, parseUri, type BrokerUri } from "./uri.js";
 export { Wire, type WireHandlers } from "./wire.js";

@@ -1,5 +1,4 @@
-import { BrokerError } from "@spoolwire/message";
-import { watch } from "./watch.js";
+import { BrokerError, watch } from "@spoolwire/message";
 
 /** Called once: the broker has confirmed, or never will. */
 export type Confirmed = (error?: Error) => void;

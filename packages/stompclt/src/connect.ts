@@ -1,24 +1,19 @@
-import { lookup } from "node:dns/promises";
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
-import { BrokerError } from "@spoolwire/message";
 import { ConfigError, readTls, renewed } from "@spoolwire/program";
 import {
-  parseBrokers,
+  parseUri,
   StompConnection,
   Trace,
-  type BrokerList,
   type BrokerUri,
   type ConnectionOptions,
   type SocketOptions,
   type TraceTopic,
 } from "@spoolwire/stomp";
-import type { BackOff, BrokerOptions } from "@spoolwire/transfer";
+import { connectToAny, parseBrokers, type BrokerList, type BrokerOptions } from "@spoolwire/transfer";
 import { brokerTypes } from "./broker-type.js";
 import { readSocketOptions, readTraceTopics } from "./details.js";
 
 /** The brokers of one side, and how to talk to each. */
-export interface BrokerPlan extends BrokerList {
+export interface BrokerPlan extends BrokerList<BrokerUri> {
   readonly socket: SocketOptions;
   readonly trace: readonly TraceTopic[];
 }
@@ -33,26 +28,16 @@ export function checkBroker(options: BrokerOptions): BrokerPlan {
   }
   const socket = readSocketOptions(sockopts);
   const trace = readTraceTopics(stompDebug);
+  return { ...parseBrokers(uri, parseBroker), socket, trace };
+}
+
+/** @throws ConfigError */
+function parseBroker(uri: string): BrokerUri {
   try {
-    const list = parseBrokers(uri.startsWith("file:") ? readList(uri.slice("file:".length)) : uri);
-    return { ...list, socket, trace };
+    return parseUri(uri);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new ConfigError(error.message, { cause: error });
+    throw new ConfigError((error as TypeError).message, { cause: error });
   }
-}
-
-/** How often to try: as the URI says, or else as the agent likes. */
-export function backOffOf({ failover }: BrokerList, options: BrokerOptions): BackOff | undefined {
-  return options.mayReconnect ? (failover ?? options.backOff) : undefined;
-}
-
-/** A file with one URI a line, as a failover list. */
-function readList(path: string): string {
-  const lines = readFileSync(path, "utf8").split("\n");
-  const uris = lines.map((line) => line.replace(/#.*/, "").trim()).filter((line) => line !== "");
-  if (uris.length === 0) throw new ConfigError(`Expected ${path} to have a broker URI a line, got none`);
-  return uris.length === 1 ? (uris[0] ?? "") : `failover:(${uris.join(",")})`;
 }
 
 type Handlers = Required<Pick<ConnectionOptions, "onClosed">> &
@@ -63,11 +48,12 @@ type Handlers = Required<Pick<ConnectionOptions, "onClosed">> &
  * @throws BrokerError of the last that was tried; a file's own error if a certificate cannot be read
  */
 export async function connect(
-  { brokers, randomize, socket, trace }: BrokerPlan,
+  plan: BrokerPlan,
   options: BrokerOptions,
   handlers: Handlers,
   signal: AbortSignal,
 ): Promise<StompConnection> {
+  const { socket, trace } = plan;
   const { heartBeat, log } = options;
   const credential = renewed(options.credential, log);
   // What users call `version` is the header `accept-version`.
@@ -89,36 +75,9 @@ export async function connect(
     ...handlers,
     signal,
   };
-  let last: unknown;
-  for (const uri of randomize ? shuffled(brokers) : brokers) {
-    for (const address of await addressesOf(uri, randomize)) {
-      try {
-        return await StompConnection.open({ ...common, uri, ...(address !== undefined && { address }) });
-      } catch (error) {
-        if (!(error instanceof BrokerError) || signal.aborted) throw error;
-        if (last) log.debug(error.message);
-        last = error;
-      }
-    }
-  }
-  throw last;
-}
-
-/** All addresses of a host; undefined: it is not known, as the attempt to connect will tell. */
-async function addressesOf({ host }: BrokerUri, randomize: boolean): Promise<(string | undefined)[]> {
-  if (isIP(host)) return [host];
-  try {
-    const found = await lookup(host, { all: true, verbatim: true });
-    const addresses = found.map(({ address }) => address);
-    return randomize ? shuffled(addresses) : addresses;
-  } catch {
-    return [undefined];
-  }
-}
-
-function shuffled<Item>(items: readonly Item[]): Item[] {
-  return items
-    .map((item) => ({ item, order: Math.random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ item }) => item);
+  return connectToAny(
+    plan,
+    (uri, address) => StompConnection.open({ ...common, uri, ...(address !== undefined && { address }) }),
+    { log, signal },
+  );
 }

@@ -7,7 +7,7 @@ import { UdpSink } from "./udp-sink.js";
 
 /** STOMP, for an agent. */
 export const stomp: Protocol = {
-  schemes: ["stomp", "tcp", "stomp+ssl", "ssl", "failover", "file", "udp"],
+  schemes: ["stomp", "tcp", "stomp+ssl", "ssl", "udp"],
   openSource: (options) => {
     if (isUdp(options)) throw new ConfigError("udp:// is for --outgoing-broker-uri only");
     return new StompSource(options);

@@ -2,12 +2,13 @@ import { BrokerError, type Message } from "@spoolwire/message";
 import { toFrame, type Frame, type StompConnection } from "@spoolwire/stomp";
 import {
   BrokerSink,
+  type BackOff,
   type BrokerOptions,
   type Refusal,
   type SendingConnection,
   type SendingProtocol,
 } from "@spoolwire/transfer";
-import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
+import { checkBroker, connect, type BrokerPlan } from "./connect.js";
 
 /**
  * Messages to a STOMP broker. Reliable: safe when the broker's receipt has come; else when handed to the network.
@@ -15,8 +16,7 @@ import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
 export class StompSink extends BrokerSink<Frame> {
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
-    const brokers = checkBroker(options);
-    super(new Sending(brokers, options), { ...options, backOff: backOffOf(brokers, options) });
+    super(new Sending(checkBroker(options), options), options);
   }
 }
 
@@ -28,6 +28,10 @@ class Sending implements SendingProtocol<Frame> {
   constructor(brokers: BrokerPlan, options: BrokerOptions) {
     this.#brokers = brokers;
     this.#options = options;
+  }
+
+  get failover(): BackOff | undefined {
+    return this.#brokers.failover;
   }
 
   prepare(message: Message): Frame {
@@ -55,6 +59,8 @@ class Sending implements SendingProtocol<Frame> {
 class Sender implements SendingConnection<Frame> {
   readonly #connection: StompConnection;
   readonly #isReliable: boolean;
+  /** The connection has deadlines of its own. */
+  readonly awaited = undefined;
 
   constructor(connection: StompConnection, isReliable: boolean) {
     this.#connection = connection;
@@ -88,6 +94,10 @@ class Sender implements SendingConnection<Frame> {
     const isFlushed = await this.#connection.flushed(timeoutMs);
     if (!isFlushed) this.#connection.destroy();
     return isFlushed;
+  }
+
+  end(error: Error): void {
+    this.#connection.destroy(error);
   }
 
   close(timeoutMs: number): Promise<boolean> {

@@ -11,13 +11,14 @@ import {
 import {
   BrokerSource,
   tooLarge,
+  type BackOff,
   type BrokerSourceOptions,
   type Delivery,
   type ReceivingConnection,
   type ReceivingProtocol,
 } from "@spoolwire/transfer";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
-import { backOffOf, checkBroker, connect, type BrokerPlan } from "./connect.js";
+import { checkBroker, connect, type BrokerPlan } from "./connect.js";
 
 /** Above so many messages waiting here, reading stops until half of them are taken. */
 const MOST_WAITING = 2000;
@@ -27,8 +28,7 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 export class StompSource extends BrokerSource {
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
-    const brokers = checkBroker(options);
-    super(new Receiving(brokers, options), { ...options, backOff: backOffOf(brokers, options) });
+    super(new Receiving(checkBroker(options), options), options);
     const { subscriptions, unsubscriptions = [] } = options;
     if (!subscriptions.every(({ destination }) => destination)) {
       const message = "Expected --subscribe to have destination=NAME";
@@ -49,6 +49,10 @@ class Receiving implements ReceivingProtocol {
   constructor(brokers: BrokerPlan, options: BrokerSourceOptions) {
     this.#brokers = brokers;
     this.#options = options;
+  }
+
+  get failover(): BackOff | undefined {
+    return this.#brokers.failover;
   }
 
   async connect(

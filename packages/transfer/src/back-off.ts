@@ -17,6 +17,12 @@ export const defaultBackOff: BackOff = Object.freeze({
   attempts: Infinity,
 });
 
+/** How often to try a broker: as its URI says, or else as the agent likes; undefined: once. */
+export const backOffOf = (
+  { mayReconnect, backOff }: { readonly mayReconnect: boolean; readonly backOff: BackOff | undefined },
+  failover: BackOff | undefined,
+): BackOff | undefined => (mayReconnect ? (failover ?? backOff) : undefined);
+
 /** The pauses of one who tries again: they grow, and differ by chance so that a thousand do not come at once. */
 export class Pauses {
   readonly #backOff: BackOff;

@@ -1,5 +1,6 @@
 import { ConfigError, type Logger, type Streams } from "@spoolwire/program";
 import { defaultBackOff } from "./back-off.js";
+import { parseBrokers } from "./broker-list.js";
 import { endsByItself, type AgentValues } from "./options.js";
 import type { BrokerOptions, Protocol } from "./protocol.js";
 
@@ -67,7 +68,9 @@ function chooseProtocol(
     const message = `Expected --${side}-broker-module to be one of ${known}, got "${module}"`;
     throw new ConfigError([{ message, option: `${side}-broker-module` }]);
   }
-  const scheme = uri.slice(0, Math.max(0, uri.indexOf(":")));
+  const schemeOf = (each: string) => each.slice(0, Math.max(0, each.indexOf(":")));
+  // Those of a list are of one protocol: what the first is not, the first's protocol refuses.
+  const [scheme = ""] = parseBrokers(uri, schemeOf).brokers;
   const protocol = named.find(({ schemes }) => schemes.includes(scheme));
   if (protocol) return protocol;
   const known = [...new Set(named.flatMap(({ schemes }) => schemes))].map((name) => `${name}://`).join(", ");

@@ -1,6 +1,6 @@
-import { BrokerError, MessageError, type Message } from "@spoolwire/message";
+import { BrokerError, MessageError, watch, type Message } from "@spoolwire/message";
+import { backOffOf, Pauses, type BackOff } from "./back-off.js";
 import { checkBodySize } from "./body-size.js";
-import { Pauses, type BackOff } from "./back-off.js";
 import { Link } from "./link.js";
 import type { BrokerOptions } from "./protocol.js";
 import type { Settle, Sink } from "./sink.js";
@@ -30,12 +30,21 @@ export interface SendingConnection<Parcel> {
    * that is not reliable. If not in time, it is over.
    */
   flushed(timeoutMs: number): Promise<boolean>;
+  /**
+   * What the broker is to answer next, or how much it has taken of what is on its way; undefined: it owes nothing, or
+   * has said that it takes nothing now. If that stays the same for `timeoutBroker`, the connection is ended.
+   */
+  readonly awaited: unknown;
+  /** End it at once, with an error that `lost` is told. */
+  end(error: Error): void;
   /** Say goodbye. False: the broker did not answer in time. */
   close(timeoutMs: number): Promise<boolean>;
 }
 
 /** How messages are sent in a protocol. */
 export interface SendingProtocol<Parcel> {
+  /** How to wait between attempts, if the URI says so. */
+  readonly failover: BackOff | undefined;
   /** What is sent for a message. @throws MessageError if it cannot be said in this protocol */
   prepare(message: Message): Parcel;
   /** `lost` is called once when the connection has ended by itself. @throws as `Link` has it */
@@ -79,6 +88,7 @@ export class BrokerSink<Parcel> implements Sink {
   #blamed: Pending<Parcel> | undefined;
   /** Messages given up since the last one that was confirmed. */
   #refusedInARow = 0;
+  #unwatch: () => void = () => undefined;
 
   constructor(protocol: SendingProtocol<Parcel>, options: BrokerOptions) {
     this.#protocol = protocol;
@@ -87,11 +97,14 @@ export class BrokerSink<Parcel> implements Sink {
     this.#link = new Link({
       name: this.name,
       connect: (lost, signal) => protocol.connect(lost, signal),
-      backOff: options.backOff,
+      backOff: backOffOf(options, protocol.failover),
       isWorthAnother: (lost) => options.mayReconnect && isRejection(lost) && this.#pending.size > 0,
       log: options.log,
       onAway: options.onAway,
-      onUp: (connection) => this.#resend(connection),
+      onUp: (connection) => {
+        this.#watch(connection);
+        this.#resend(connection);
+      },
       onDown: (error, isOver) => this.#down(error, isOver),
     });
   }
@@ -123,6 +136,7 @@ export class BrokerSink<Parcel> implements Sink {
     const { timeoutFlush, timeoutDisconnect, log } = this.#options;
     const { connection, failure } = this.#link;
     this.#link.stop();
+    this.#unwatch();
     this.#settleAll(failure ?? new BrokerError("BROKER_CLOSED", "Stopped before the broker was there again"));
     if (failure) throw failure;
     if (connection && !(await connection.flushed(timeoutFlush * 1000))) {
@@ -140,6 +154,16 @@ export class BrokerSink<Parcel> implements Sink {
       await this.#ready;
       await this.#link.connection?.drained();
     } while (this.#isReady);
+  }
+
+  #watch(connection: SendingConnection<Parcel>): void {
+    const { timeoutBroker } = this.#options;
+    const late = `${this.name} has not answered for ${timeoutBroker} s`;
+    this.#unwatch = watch(
+      timeoutBroker * 1000,
+      () => connection.awaited,
+      () => connection.end(new BrokerError("BROKER_TIMEOUT", late)),
+    );
   }
 
   /** False: so much is on its way that the next should wait. */
@@ -194,6 +218,7 @@ export class BrokerSink<Parcel> implements Sink {
   }
 
   #down(error: Error, isOver: boolean): void {
+    this.#unwatch();
     // Who waits already goes on waiting: the connection may end again before all is sent.
     if (!this.#isReady) this.#ready = new Promise((resolve) => (this.#isReady = resolve));
     for (const { pause } of this.#pending) clearTimeout(pause);

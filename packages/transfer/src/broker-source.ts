@@ -1,4 +1,5 @@
 import { MessageError, type Message } from "@spoolwire/message";
+import { backOffOf, type BackOff } from "./back-off.js";
 import { checkBodySize } from "./body-size.js";
 import { Link } from "./link.js";
 import type { BrokerSourceOptions } from "./protocol.js";
@@ -29,6 +30,8 @@ export interface ReceivingConnection {
 
 /** How messages are received in a protocol. */
 export interface ReceivingProtocol {
+  /** How to wait between attempts, if the URI says so. */
+  readonly failover: BackOff | undefined;
   /**
    * Connect and subscribe. `arrive` is called for each delivery; that they do not come faster than they are taken is
    * the protocol's to see to. `lost` is called once when the connection has ended by itself, and nothing arrives then.
@@ -65,7 +68,7 @@ export class BrokerSource implements Source {
         this.#forget();
         return protocol.connect((delivery) => this.#arrive(delivery), lost, signal);
       },
-      backOff: options.backOff,
+      backOff: backOffOf(options, protocol.failover),
       log: options.log,
       onAway: options.onAway,
       onUp: () => undefined,

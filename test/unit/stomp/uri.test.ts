@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatUri, parseBrokers, parseUri } from "@spoolwire/stomp";
+import { formatUri, parseUri } from "@spoolwire/stomp";
 
 describe("a broker URI", () => {
   test.each([
@@ -67,52 +67,5 @@ describe("a broker URI", () => {
     expect(() => parseUri(uri)).toThrow(TypeError);
     expect(() => parseUri(uri)).toThrow(/, got "[a-z+:/]*…@(localhost|\[::1\])/);
     expect(() => parseUri(uri)).not.toThrow(/user|sec|ret/);
-  });
-});
-
-describe("a URI for several brokers", () => {
-  const a = { scheme: "stomp", host: "a", port: 1 };
-  const b = { scheme: "stomp+ssl", host: "b", port: 2 };
-  const failover = { initialMs: 10, maxMs: 30_000, multiplier: 2, attempts: Infinity };
-
-  test.each([
-    ["failover:(stomp://a:1,stomp+ssl://b:2)", {}],
-    ["failover:stomp://a:1,stomp+ssl://b:2", {}],
-    ["failover://(stomp://a:1, stomp+ssl://b:2)", {}],
-    ["failover:(stomp://a:1,stomp+ssl://b:2)?randomize=false", { randomize: false }],
-    [
-      "failover:(stomp://a:1,stomp+ssl://b:2)?initialReconnectDelay=5&maxReconnectDelay=100&maxReconnectAttempts=3",
-      { failover: { initialMs: 5, maxMs: 100, multiplier: 2, attempts: 3 } },
-    ],
-    [
-      "failover:(stomp://a:1,stomp+ssl://b:2)?backOffMultiplier=1.5",
-      { failover: { ...failover, multiplier: 1.5 } },
-    ],
-    [
-      "failover:(stomp://a:1,stomp+ssl://b:2)?useExponentialBackOff=false",
-      { failover: { ...failover, multiplier: 1 } },
-    ],
-  ])("%s is a list and how to go about it", (uri, differences) => {
-    expect(parseBrokers(uri)).toStrictEqual({ brokers: [a, b], randomize: true, failover, ...differences });
-  });
-
-  test("a single one is a list of one, with no say in when it is tried again", () => {
-    expect(parseBrokers("stomp://a:1")).toStrictEqual({ brokers: [a], randomize: true });
-  });
-
-  test.each([
-    ["failover:", "Expected a failover URI as failover:(URI,URI)?OPTION=VALUE"],
-    ["failover:()", "Expected a failover URI as failover:(URI,URI)?OPTION=VALUE"],
-    ["failover:(stomp://a:1", "Expected a failover URI as failover:(URI,URI)?OPTION=VALUE"],
-    ["failover:(http://a:1)", 'Expected a broker URI as stomp://host:port, got "http://a:1"'],
-    ["failover:(stomp://a:1)?timeout=3", /^Expected a failover option randomize, .*, got "timeout"$/],
-    ["failover:(stomp://a:1)?randomize=no", 'Expected randomize to be true or false, got "no"'],
-    [
-      "failover:(stomp://a:1)?maxReconnectDelay=-1",
-      'Expected maxReconnectDelay to be a number >= 0, got "-1"',
-    ],
-  ])("%j is refused", (uri, message) => {
-    expect(() => parseBrokers(uri)).toThrow(TypeError);
-    expect(() => parseBrokers(uri)).toThrow(message);
   });
 });

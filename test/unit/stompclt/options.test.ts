@@ -200,7 +200,7 @@ test.each<[string[], ...string[]]>([
   ],
   [
     [...queueOnly, "--outgoing-broker-uri", "http://127.0.0.1:1"],
-    'Expected --outgoing-broker-uri to start with stomp://, tcp://, stomp+ssl://, ssl://, failover://, file://, udp://, amqp://, amqps://, amqp10://, amqp10s://, amqp091://, amqp091s://, got "http"',
+    'Expected --outgoing-broker-uri to start with stomp://, tcp://, stomp+ssl://, ssl://, udp://, amqp://, amqps://, amqp10://, amqp10s://, amqp091://, amqp091s://, got "http"',
   ],
   ...[
     ["--reliable"],
