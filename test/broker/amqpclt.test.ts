@@ -3,6 +3,7 @@ import { Message } from "@spoolwire/message";
 import { beforeEach, expect, test } from "vitest";
 import { runAgent } from "../helpers/agents.js";
 import { startActiveMq } from "../helpers/activemq.js";
+import { startFaultProxy } from "../helpers/fault-proxy.js";
 import { onRabbitMq } from "../helpers/each-broker.js";
 import { requires } from "../helpers/requirements.js";
 import { itMoves, ok, take, timeout, useRoad, type Road } from "./moving.js";
@@ -41,64 +42,147 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
     expect(stderr).toMatch(/^amqpclt: [^\n]*nowhere[^\n]*\n$/);
     expect(status).toBe(76);
   });
-  if (protocol === "amqp10" && requires("activemq")) {
+
+  test.each([
+    ["its heart-beat", ["--heart-beat", "--timeout-client", "1", "--timeout-server", "1"]],
+    ["--timeout-broker", ["--timeout-broker", "1"]],
+  ])("a broker of a list that falls silent is found out by %s", { timeout }, async (_, how) => {
+    await using between = await startFaultProxy(broker().amqpPort);
+    between.strikeNext({ direction: "up", after: 20_000, kind: "stall" });
+    road.fill(500);
+    const place = `${protocol}://127.0.0.1`;
+    const list = `failover:(${place}:1,${place}:${between.port})?randomize=false&maxReconnectDelay=100`;
+    const sender = road.sender("--reliable", ...how).map((word) => (word === broker().uri ? list : word));
+    const { status, stderr } = await runAgent("amqpclt", sender);
+    expect(stderr).toMatch(/; connecting again until it is there\n.* is back after [\d.]+ s\n$/);
+    expect(status).toBe(0);
+    expect(between.connections).toBe(2);
+    expect(road.a.count()).toBe(0);
+    // What was under way then may come twice.
+    const drained = ["--reliable", "--timeout-inactivity", "0.5"];
+    expect(await runAgent("amqpclt", road.receiver(...drained))).toMatchObject(ok);
+    expect(new Set(take(road.b).map(({ body }) => body)).size).toBe(500);
+  });
+
+  if (protocol === "amqp091") {
+    test("what a list of forms asks for is declared, bound and used", { timeout }, async () => {
+      const { ctl } = broker();
+      const name = road.destination.slice("/queue/".length);
+      const queue = `name%3D${name}%2Carguments%3Dx-max-length%253D10`;
+      const exchange = `exchange=name=e-${name},type=topic,durable=false`;
+      const receive = (...more: string[]) => {
+        const subscription = `${exchange} queue=${queue} routing_key=data.%23 id=reader`;
+        const plain = `destination=${road.destination}`;
+        const words = road.receiver(...more);
+        return runAgent(
+          "amqpclt",
+          words.map((word) => (word === plain ? subscription : word)),
+        );
+      };
+      expect(await receive("--duration", "0.1")).toMatchObject(ok);
+      road.destination = `${exchange},routing_key=data.new`;
+      road.fill(3);
+      expect(await runAgent("amqpclt", road.sender("--reliable"))).toMatchObject(ok);
+      const queues = await ctl("list_queues", "name", "durable", "arguments", "messages");
+      expect(queues).toContain(`${name}\ttrue\t[{"x-max-length",10}]\t3`);
+      road.destination = `/queue/${name}`;
+      expect(await receive("--count", "3")).toMatchObject(ok);
+      expect(take(road.b).map(({ header }) => header.destination)).toEqual(
+        Array<string>(3).fill(`/exchange/e-${name}/data.new`),
+      );
+    });
+  }
+
+  if (protocol === "amqp10") {
     test(
-      "a shovel goes from STOMP to AMQP 1.0 to AMQP 0-9-1, with either program",
+      "a virtual host is named in the path, or apart; one that is not there is told",
+      { timeout },
+      async () => {
+        const { ctl, uriOf, user } = broker();
+        const name = "in/here";
+        await ctl("add_vhost", name);
+        await ctl("set_permissions", "-p", name, user, ".*", ".*", ".*");
+        for (const [old, expected] of [
+          ["amqp10", [77, /The broker refuses the connection: amqp:unauthorized-access/]],
+          ["amqp091", [76, /The broker refuses the virtual host "no\/where"\n$/]],
+        ] as const) {
+          const uri = uriOf(old);
+          const at = (path: string, words: string[]) =>
+            words.map((word) => (word === broker().uri ? `${uri}/${path}` : word));
+          road.fill(3);
+          expect(await runAgent("amqpclt", at("in%2Fhere", road.sender("--reliable")))).toMatchObject(ok);
+          const apart = road.receiver("--count", "3", "--incoming-broker-connect", "host=in%2Fhere");
+          expect(await runAgent("amqpclt", at("", apart))).toMatchObject(ok);
+          expect(take(road.b)).toHaveLength(3);
+          const { status, stderr } = await runAgent(
+            "amqpclt",
+            at("no%2Fwhere", road.receiver("--count", "1")),
+          );
+          expect([status, stderr]).toEqual([expected[0], expect.stringMatching(expected[1])]);
+        }
+        expect(await ctl("list_queues", "-p", name, "name")).toContain(
+          road.destination.slice("/queue/".length),
+        );
+      },
+    );
+
+    // Each of the three into each, in one way of nine steps. RabbitMQ gives a message back as it was only to who
+    // speaks what it has come with.
+    const way = [
+      "amqp10",
+      "amqp10",
+      "amqp091",
+      "amqp091",
+      "stomp",
+      "stomp",
+      "amqp10",
+      "stomp",
+      "amqp091",
+      "amqp10",
+    ];
+
+    test(
+      "what goes in with any protocol goes out with any, with either program",
       { timeout: 180_000 },
       async () => {
-        await using active = await startActiveMq();
         const rabbit = broker();
-        const sent = [
-          new Message({
-            header: { destination: "/queue/first", persistent: "true", "x-a": "b" },
-            body: "caf\u00e9",
-          }),
-          new Message({ header: { destination: "/queue/first" }, body: Buffer.from([0xff, 0, 1]) }),
+        await using active = requires("activemq") ? await startActiveMq() : undefined;
+        const steps = way.map((name, index) => ({
+          auth: rabbit.auth,
+          uri: rabbit.uriOf(name as "stomp"),
+          queue: `/queue/way-${index}`,
+        }));
+        if (active) steps.unshift({ ...active, queue: "/queue/way" });
+        const binary = Buffer.from([0xff, 0, 1]);
+        const header = { destination: steps[0]!.queue, persistent: "true", "x-a": "b" };
+        for (const body of ["caf\u00e9", "", binary]) road.a.addMessage(new Message({ header, body }));
+        const to = ({ uri, auth }: (typeof steps)[0]) => [
+          ...["--outgoing-broker-uri", uri, "--outgoing-broker-auth", auth, "--reliable"],
         ];
-        for (const message of sent) road.a.addMessage(message);
-        const toActive = road.sender("--reliable").map((word) => (word === rabbit.uri ? active.uri : word));
-        expect(await runAgent("amqpclt", toActive)).toMatchObject(ok);
-        const old = rabbit.uri.replace("amqp10", "amqp091");
-        const hops = [
-          {
-            program: "stompclt",
-            from: active,
-            uri: active.uri,
-            to: rabbit.uri,
-            queue: "first",
-            next: "second",
-          },
-          { program: "amqpclt", from: rabbit, uri: rabbit.uri, to: old, queue: "second", next: "third" },
-        ] as const;
-        for (const { program, from, uri, to, queue, next } of hops) {
-          const shovel = [
-            ...["--incoming-broker-uri", uri, "--incoming-broker-auth", from.auth],
-            ...["--subscribe", `destination=/queue/${queue}`, "--reliable", "--count", "2"],
-            ...["--outgoing-broker-uri", to, "--outgoing-broker-auth", rabbit.auth],
-            ...["--callback-code", `hdr.destination = "/queue/${next}"`],
+        const from = ({ uri, auth, queue }: (typeof steps)[0]) => [
+          ...["--incoming-broker-uri", uri, "--incoming-broker-auth", auth],
+          ...["--subscribe", `destination=${queue}`, "--count", "3", "--reliable"],
+        ];
+        const sender = ["--incoming-queue", `path=${road.a.path}`, "--remove", ...to(steps[0]!)];
+        expect(await runAgent("amqpclt", sender)).toMatchObject(ok);
+        for (const [index, step] of steps.slice(1).entries()) {
+          const redirect = ["--callback-code", `hdr.destination = "${step.queue}"`];
+          const program = index % 2 ? "stompclt" : "amqpclt";
+          const words = [
+            ...from(steps[index]!),
+            ...to(step).filter((word) => word !== "--reliable"),
+            ...redirect,
           ];
-          expect(await runAgent(program, shovel)).toMatchObject(ok);
+          expect(await runAgent(program, words), `${steps[index]!.uri} to ${step.uri}`).toMatchObject(ok);
         }
-        const last = [
-          ...[
-            "--incoming-broker-uri",
-            old,
-            "--incoming-broker-auth",
-            rabbit.auth,
-            "--count",
-            "2",
-            "--reliable",
-          ],
-          ...["--subscribe", "destination=/queue/third", "--outgoing-queue", `path=${road.b.path}`],
-        ];
-        expect(await runAgent("amqpclt", last)).toMatchObject(ok);
+        const last = steps.at(-1)!;
+        const receiver = [...from(last), "--outgoing-queue", `path=${road.b.path}`];
+        expect(await runAgent("stompclt", receiver)).toMatchObject(ok);
         const came = take(road.b);
-        expect(came.map(({ body }) => body)).toEqual(sent.map(({ body }) => body));
-        expect(came[0]?.header).toMatchObject({
-          destination: "/queue/third",
-          persistent: "true",
-          "x-a": "b",
-        });
+        expect(came.map(({ body }) => (body.length > 0 ? body : ""))).toEqual(["caf\u00e9", "", binary]);
+        for (const each of came) {
+          expect(each.header).toMatchObject({ destination: last.queue, persistent: "true", "x-a": "b" });
+        }
       },
     );
   }

@@ -22,6 +22,8 @@ import { RABBITMQ } from "./requirements.js";
 export interface RabbitMq extends TestBroker {
   /** The port for AMQP 0-9-1 and AMQP 1.0. */
   readonly amqpPort: number;
+  /** Where it speaks a protocol. */
+  uriOf(protocol: "stomp" | "amqp10" | "amqp091"): string;
   /** Its ports with TLS, if it was given certificates. */
   readonly tlsPorts: { readonly stomp: number; readonly amqp: number } | undefined;
   /**
@@ -83,13 +85,14 @@ export async function startRabbitMq(certificates?: Certificates): Promise<Rabbit
     endWithUs(done.child);
     return (await done).stdout;
   };
-  return { ...broker, amqpPort, tlsPorts, ctl };
+  const uriOf: RabbitMq["uriOf"] = (protocol) =>
+    `${protocol}://127.0.0.1:${protocol === "stomp" ? port : amqpPort}`;
+  return { ...broker, amqpPort, uriOf, tlsPorts, ctl };
 }
 
 /** The same instance, spoken to with AMQP. */
 export function overAmqp(broker: RabbitMq, scheme: "amqp10" | "amqp091"): RabbitMq {
-  const { amqpPort: port } = broker;
-  return { ...broker, agent: "amqpclt", port, uri: `${scheme}://127.0.0.1:${port}` };
+  return { ...broker, agent: "amqpclt", port: broker.amqpPort, uri: broker.uriOf(scheme) };
 }
 
 /** Write the configuration. Returns the environment of everything that belongs to the instance. */

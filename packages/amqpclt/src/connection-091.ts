@@ -84,7 +84,7 @@ export class Connection091 {
         () => undefined,
       );
       signal.throwIfAborted();
-      throw refusal(uri, error);
+      throw refusal(place, error);
     }
   }
 
@@ -144,8 +144,13 @@ const destroy = (model: ChannelModel) => streamOf(model).destroy();
 const closedError = (cause: Error | undefined) =>
   new BrokerError("BROKER_CLOSED", cause?.message ?? "The broker has closed the connection", { cause });
 
-function refusal(uri: string, error: unknown): Error {
+function refusal({ uri, virtualHost = "/" }: Place, error: unknown): Error {
   const { message } = error as Error;
+  if (message.startsWith("Expected ConnectionOpenOk; got <ConnectionClose")) {
+    // The library does not read why.
+    const words = `${uri}: The broker refuses the virtual host ${JSON.stringify(virtualHost)}`;
+    return new BrokerError("BROKER_REJECTED", words, { cause: error });
+  }
   const [, code = "", text = message] = /\b(\d{3}) \([A-Z-]+\) with message "(.*)"/s.exec(message) ?? [];
   const words = `${uri}: The broker refuses the connection: ${text}`;
   if (code === "403") return new BrokerError("BROKER_AUTH", words, { cause: error });

@@ -48,8 +48,11 @@ export class Connection10 {
     const connection = rhea().create_container().connect(connectOptions(place, options));
     const self = new Connection10(connection, lost);
     const opened = new Promise<void>((resolve, reject) => {
-      const failed = (error: Error) => (self.#isOver ? undefined : (reject(error), self.end(error)));
-      connection.once("connection_open", () => resolve());
+      let failed: (error: Error) => void = reject;
+      connection.once("connection_open", () => {
+        failed = (error) => self.end(error);
+        resolve();
+      });
       for (const event of ["connection_error", "connection_close"]) {
         connection.on(event, ({ error }: EventContext) => failed(closedBy(uri, error ?? connection.error)));
       }

@@ -48,7 +48,12 @@ export class Receiving10 implements ReceivingProtocol {
     signal: AbortSignal,
   ): Promise<ReceivingConnection> {
     const { prefetch = DEFAULT_PREFETCH, uri, timeoutBroker } = this.#options;
-    const connection = await Connection10.open(this.#brokers, this.#options, lost, signal);
+    const over = new AbortController();
+    const ended = (error: Error) => {
+      over.abort(error);
+      lost(error);
+    };
+    const connection = await Connection10.open(this.#brokers, this.#options, ended, signal);
     const receivers = this.#subscriptions.map(
       (subscription) => new Receiver10(connection, subscription, prefetch, arrive),
     );
@@ -56,7 +61,8 @@ export class Receiving10 implements ReceivingProtocol {
       for (const { opened, subscription } of receivers) {
         const { address } = subscription;
         const late = `${uri} did not answer to the subscription to ${address} within ${timeoutBroker} s`;
-        await within(opened, { ms: timeoutBroker * 1000, signal, late });
+        const either = AbortSignal.any([signal, over.signal]);
+        await within(opened, { ms: timeoutBroker * 1000, signal: either, late });
       }
     } catch (error) {
       connection.end(error as Error);
@@ -161,10 +167,12 @@ class Receiver10 {
   /** Take back the credit, and give back what has come and is not accepted. */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
-    const drained = new Promise((resolve) => this.#receiver.once("receiver_drained", resolve));
-    Object.assign(this.#receiver, { credit: Math.max(0, this.#credit) });
-    this.#receiver.drain_credit();
-    await endsWithin(drained, timeoutMs);
+    if (this.#credit > 0) {
+      const drained = new Promise((resolve) => this.#receiver.once("receiver_drained", resolve));
+      Object.assign(this.#receiver, { credit: this.#credit });
+      this.#receiver.drain_credit();
+      await endsWithin(drained, timeoutMs);
+    }
     for (const delivery of this.#waiting) delivery.release();
   }
 

@@ -1,21 +1,19 @@
 // What no broker here can be made to say is said by a peer of our own: outcomes, refusals, ends.
-import { once } from "node:events";
-import type { AddressInfo, Server } from "node:net";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { amqp10 } from "@spoolwire/amqpclt";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { QueueSource, Transfer } from "@spoolwire/transfer";
-import rhea, { type Container, type EventContext } from "rhea";
+import type { EventContext } from "rhea";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { startAmqpPeer, type AmqpPeer } from "../../helpers/amqp-peer.js";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { brokerOptions } from "../../helpers/broker-options.js";
 
 let directory: string;
 let queue: DqsQueue;
-let server: Server;
-let peer: Container;
+let peer: AmqpPeer;
 let told: string[];
 /** How often each body has come. */
 let came: Map<string, number>;
@@ -25,13 +23,10 @@ beforeEach(async () => {
   queue = new DqsQueue({ path: join(directory, "queue") });
   told = [];
   came = new Map();
-  peer = rhea.create_container({ autoaccept: false });
-  peer.on("disconnected", () => undefined);
-  server = peer.listen({ port: 0, host: "127.0.0.1" });
-  await once(server, "listening");
+  peer = await startAmqpPeer();
 });
 afterEach(async () => {
-  await new Promise((resolve) => server.close(resolve));
+  await peer[Symbol.asyncDispose]();
   removeDirectory(directory);
 });
 
@@ -41,7 +36,7 @@ afterEach(async () => {
  */
 function answer(say: (context: EventContext, body: string, times: number) => void): void {
   let turn = Promise.resolve();
-  peer.on("message", (context: EventContext) => {
+  peer.container.on("message", (context: EventContext) => {
     const body = String(context.message?.body);
     const times = (came.get(body) ?? 0) + 1;
     came.set(body, times);
@@ -54,7 +49,7 @@ const fill = (...bodies: string[]) =>
 
 const send = async () => {
   const log = createLogger("outcomes", 0, (line) => told.push(line));
-  const options = brokerOptions(`amqp10://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+  const options = brokerOptions(peer.uri, {
     backOff: { initialMs: 1, maxMs: 10, multiplier: 2, attempts: 20 },
     log,
   });
@@ -115,7 +110,7 @@ test(
   "a link that is refused is tried three times, and the message put aside with the reason",
   { timeout },
   async () => {
-    peer.on("receiver_open", ({ receiver }: EventContext) =>
+    peer.container.on("receiver_open", ({ receiver }: EventContext) =>
       receiver?.close({ condition: "amqp:not-found", description: "no node" }),
     );
     answer(({ delivery }) => delivery?.accept());
