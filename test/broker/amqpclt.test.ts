@@ -66,7 +66,6 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
 
   if (protocol === "amqp091") {
     test("what a list of forms asks for is declared, bound and used", { timeout }, async () => {
-      const { ctl } = broker();
       const name = road.destination.slice("/queue/".length);
       const queue = `name%3D${name}%2Carguments%3Dx-max-length%253D10`;
       const exchange = `exchange=name=e-${name},type=topic,durable=false`;
@@ -83,7 +82,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
       road.destination = `${exchange},routing_key=data.new`;
       road.fill(3);
       expect(await runAgent("amqpclt", road.sender("--reliable"))).toMatchObject(ok);
-      const queues = await ctl("list_queues", "name", "durable", "arguments", "messages");
+      const queues = await broker().ctl("list_queues", "name", "durable", "arguments", "messages");
       expect(queues).toContain(`${name}\ttrue\t[{"x-max-length",10}]\t3`);
       road.destination = `/queue/${name}`;
       expect(await receive("--count", "3")).toMatchObject(ok);
@@ -98,15 +97,15 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
       "a virtual host is named in the path, or apart; one that is not there is told",
       { timeout },
       async () => {
-        const { ctl, uriOf, user } = broker();
+        const rabbit = broker();
         const name = "in/here";
-        await ctl("add_vhost", name);
-        await ctl("set_permissions", "-p", name, user, ".*", ".*", ".*");
+        await rabbit.ctl("add_vhost", name);
+        await rabbit.ctl("set_permissions", "-p", name, rabbit.user, ".*", ".*", ".*");
         for (const [old, expected] of [
           ["amqp10", [77, /The broker refuses the connection: amqp:unauthorized-access/]],
           ["amqp091", [76, /The broker refuses the virtual host "no\/where"\n$/]],
         ] as const) {
-          const uri = uriOf(old);
+          const uri = rabbit.uriOf(old);
           const at = (path: string, words: string[]) =>
             words.map((word) => (word === broker().uri ? `${uri}/${path}` : word));
           road.fill(3);
@@ -120,7 +119,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
           );
           expect([status, stderr]).toEqual([expected[0], expect.stringMatching(expected[1])]);
         }
-        expect(await ctl("list_queues", "-p", name, "name")).toContain(
+        expect(await rabbit.ctl("list_queues", "-p", name, "name")).toContain(
           road.destination.slice("/queue/".length),
         );
       },
