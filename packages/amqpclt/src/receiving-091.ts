@@ -1,7 +1,6 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import { about } from "@spoolwire/program";
 import type {
-  BackOff,
   BrokerList,
   BrokerSourceOptions,
   Delivery,
@@ -30,20 +29,16 @@ interface Subscription {
  */
 export class Receiving091 implements ReceivingProtocol {
   readonly #options: BrokerSourceOptions;
-  readonly #brokers: BrokerList<Place>;
+  readonly brokers: BrokerList<Place>;
   readonly #subscriptions: readonly Subscription[];
 
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.#brokers = checkBroker(options);
+    this.brokers = checkBroker(options);
     this.#subscriptions = about("subscribe", () =>
       options.subscriptions.map(({ id, ...properties }) => ({ id, address: parseSubscription(properties) })),
     );
-  }
-
-  get failover(): BackOff | undefined {
-    return this.#brokers.failover;
   }
 
   async connect(
@@ -52,7 +47,7 @@ export class Receiving091 implements ReceivingProtocol {
     signal: AbortSignal,
   ): Promise<ReceivingConnection> {
     const { uri, timeoutBroker } = this.#options;
-    const connection = await Connection091.open(this.#brokers, this.#options, lost, signal);
+    const connection = await Connection091.open(this.brokers, this.#options, lost, signal);
     try {
       const late = `${uri} did not answer to the subscription within ${timeoutBroker} s`;
       await within(this.#subscribe(connection, arrive), { ms: timeoutBroker * 1000, signal, late });

@@ -1,7 +1,6 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import { ConfigError, type Properties } from "@spoolwire/program";
 import type {
-  BackOff,
   BrokerList,
   BrokerSourceOptions,
   Delivery,
@@ -28,18 +27,14 @@ interface Subscription {
 /** How messages are received with AMQP 1.0. Reliable: unsettled, until they are accepted. */
 export class Receiving10 implements ReceivingProtocol {
   readonly #options: BrokerSourceOptions;
-  readonly #brokers: BrokerList<Place>;
+  readonly brokers: BrokerList<Place>;
   readonly #subscriptions: readonly Subscription[];
 
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.#brokers = checkBroker(options);
+    this.brokers = checkBroker(options);
     this.#subscriptions = options.subscriptions.map((each) => readSubscription(each, options.reliable));
-  }
-
-  get failover(): BackOff | undefined {
-    return this.#brokers.failover;
   }
 
   async connect(
@@ -53,7 +48,7 @@ export class Receiving10 implements ReceivingProtocol {
       over.abort(error);
       lost(error);
     };
-    const connection = await Connection10.open(this.#brokers, this.#options, ended, signal);
+    const connection = await Connection10.open(this.brokers, this.#options, ended, signal);
     const receivers = this.#subscriptions.map(
       (subscription) => new Receiver10(connection, subscription, prefetch, arrive),
     );

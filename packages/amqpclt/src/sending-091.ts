@@ -1,7 +1,6 @@
 import type { MessageError, Message } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import type {
-  BackOff,
   BrokerList,
   BrokerOptions,
   Refusal,
@@ -32,16 +31,12 @@ interface Published {
 /** How messages are sent with AMQP 0-9-1. Reliable: with publisher confirms and mandatory routing. */
 export class Sending091 implements SendingProtocol<Parcel091> {
   readonly #options: BrokerOptions;
-  readonly #brokers: BrokerList<Place>;
+  readonly brokers: BrokerList<Place>;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#brokers = checkBroker(options);
-  }
-
-  get failover(): BackOff | undefined {
-    return this.#brokers.failover;
+    this.brokers = checkBroker(options);
   }
 
   prepare(message: Message): Parcel091 {
@@ -50,7 +45,7 @@ export class Sending091 implements SendingProtocol<Parcel091> {
 
   async connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Parcel091>> {
     const { reliable, log, uri, timeoutBroker } = this.#options;
-    const connection = await Connection091.open(this.#brokers, this.#options, lost, signal);
+    const connection = await Connection091.open(this.brokers, this.#options, lost, signal);
     const { model } = connection;
     const late = `${uri} gave no channel within ${timeoutBroker} s`;
     const opening: Promise<Channel> = reliable ? model.createConfirmChannel() : model.createChannel();

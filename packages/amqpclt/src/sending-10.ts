@@ -1,6 +1,5 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import type {
-  BackOff,
   BrokerList,
   BrokerOptions,
   Refusal,
@@ -24,16 +23,12 @@ const MOST_LINKS = 200;
 /** How messages are sent with AMQP 1.0. Reliable: unsettled, until the broker tells the outcome. */
 export class Sending10 implements SendingProtocol<Encoded> {
   readonly #options: BrokerOptions;
-  readonly #brokers: BrokerList<Place>;
+  readonly brokers: BrokerList<Place>;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#brokers = checkBroker(options);
-  }
-
-  get failover(): BackOff | undefined {
-    return this.#brokers.failover;
+    this.brokers = checkBroker(options);
   }
 
   prepare(message: Message): Encoded {
@@ -42,7 +37,7 @@ export class Sending10 implements SendingProtocol<Encoded> {
 
   async connect(lost: (error: Error) => void, signal: AbortSignal): Promise<SendingConnection<Encoded>> {
     const { reliable } = this.#options;
-    return new Sender10(await Connection10.open(this.#brokers, this.#options, lost, signal), reliable);
+    return new Sender10(await Connection10.open(this.brokers, this.#options, lost, signal), reliable);
   }
 }
 

@@ -2,7 +2,6 @@ import { BrokerError, type Message } from "@spoolwire/message";
 import { toFrame, type Frame, type StompConnection } from "@spoolwire/stomp";
 import {
   BrokerSink,
-  type BackOff,
   type BrokerOptions,
   type Refusal,
   type SendingConnection,
@@ -21,17 +20,13 @@ export class StompSink extends BrokerSink<Frame> {
 }
 
 class Sending implements SendingProtocol<Frame> {
-  readonly #brokers: BrokerPlan;
+  readonly brokers: BrokerPlan;
   readonly #options: BrokerOptions;
   #hasReply = false;
 
   constructor(brokers: BrokerPlan, options: BrokerOptions) {
-    this.#brokers = brokers;
+    this.brokers = brokers;
     this.#options = options;
-  }
-
-  get failover(): BackOff | undefined {
-    return this.#brokers.failover;
   }
 
   prepare(message: Message): Frame {
@@ -43,7 +38,7 @@ class Sending implements SendingProtocol<Frame> {
       onMessage: () => this.#tellOfReply(),
       onClosed: (error?: Error) => error && lost(error),
     };
-    const connection = await connect(this.#brokers, this.#options, handlers, signal);
+    const connection = await connect(this.brokers, this.#options, handlers, signal);
     return new Sender(connection, this.#options.reliable);
   }
 

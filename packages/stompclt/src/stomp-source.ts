@@ -11,7 +11,6 @@ import {
 import {
   BrokerSource,
   tooLarge,
-  type BackOff,
   type BrokerSourceOptions,
   type Delivery,
   type ReceivingConnection,
@@ -43,16 +42,12 @@ export class StompSource extends BrokerSource {
 }
 
 class Receiving implements ReceivingProtocol {
-  readonly #brokers: BrokerPlan;
+  readonly brokers: BrokerPlan;
   readonly #options: BrokerSourceOptions;
 
   constructor(brokers: BrokerPlan, options: BrokerSourceOptions) {
-    this.#brokers = brokers;
+    this.brokers = brokers;
     this.#options = options;
-  }
-
-  get failover(): BackOff | undefined {
-    return this.#brokers.failover;
   }
 
   async connect(
@@ -65,7 +60,7 @@ class Receiving implements ReceivingProtocol {
       onTooLarge: (frame: TooLarge) => receiver.arrive(frame),
       onClosed: (error?: Error) => error && lost(error),
     };
-    const connection = await connect(this.#brokers, this.#options, handlers, signal);
+    const connection = await connect(this.brokers, this.#options, handlers, signal);
     const receiver = new Receiver(connection, this.#options, arrive);
     try {
       await receiver.subscribe();

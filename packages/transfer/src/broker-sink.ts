@@ -1,6 +1,7 @@
 import { BrokerError, MessageError, watch, type Message } from "@spoolwire/message";
 import { backOffOf, Pauses, type BackOff } from "./back-off.js";
 import { checkBodySize } from "./body-size.js";
+import type { BrokerList } from "./broker-list.js";
 import { Link } from "./link.js";
 import type { BrokerOptions } from "./protocol.js";
 import type { Settle, Sink } from "./sink.js";
@@ -43,8 +44,8 @@ export interface SendingConnection<Parcel> {
 
 /** How messages are sent in a protocol. */
 export interface SendingProtocol<Parcel> {
-  /** How to wait between attempts, if the URI says so. */
-  readonly failover: BackOff | undefined;
+  /** What the URI stands for. */
+  readonly brokers: Pick<BrokerList<unknown>, "failover">;
   /** What is sent for a message. @throws MessageError if it cannot be said in this protocol */
   prepare(message: Message): Parcel;
   /** `lost` is called once when the connection has ended by itself. @throws as `Link` has it */
@@ -97,7 +98,7 @@ export class BrokerSink<Parcel> implements Sink {
     this.#link = new Link({
       name: this.name,
       connect: (lost, signal) => protocol.connect(lost, signal),
-      backOff: backOffOf(options, protocol.failover),
+      backOff: backOffOf(options, protocol.brokers.failover),
       isWorthAnother: (lost) => options.mayReconnect && isRejection(lost) && this.#pending.size > 0,
       log: options.log,
       onAway: options.onAway,

@@ -1,6 +1,7 @@
 import { MessageError, type Message } from "@spoolwire/message";
-import { backOffOf, type BackOff } from "./back-off.js";
+import { backOffOf } from "./back-off.js";
 import { checkBodySize } from "./body-size.js";
+import type { BrokerList } from "./broker-list.js";
 import { Link } from "./link.js";
 import type { BrokerSourceOptions } from "./protocol.js";
 import { Sleeper } from "./sleeper.js";
@@ -30,8 +31,8 @@ export interface ReceivingConnection {
 
 /** How messages are received in a protocol. */
 export interface ReceivingProtocol {
-  /** How to wait between attempts, if the URI says so. */
-  readonly failover: BackOff | undefined;
+  /** What the URI stands for. */
+  readonly brokers: Pick<BrokerList<unknown>, "failover">;
   /**
    * Connect and subscribe. `arrive` is called for each delivery; that they do not come faster than they are taken is
    * the protocol's to see to. `lost` is called once when the connection has ended by itself, and nothing arrives then.
@@ -68,7 +69,7 @@ export class BrokerSource implements Source {
         this.#forget();
         return protocol.connect((delivery) => this.#arrive(delivery), lost, signal);
       },
-      backOff: backOffOf(options, protocol.failover),
+      backOff: backOffOf(options, protocol.brokers.failover),
       log: options.log,
       onAway: options.onAway,
       onUp: () => undefined,
