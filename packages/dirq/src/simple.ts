@@ -125,6 +125,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   protected async addGroup(group: readonly (string | Uint8Array)[]): Promise<string[]> {
     const directory = this.#insertionDirectory();
     const temporaries: Temporary[] = [];
+    let published = 0;
     try {
       try {
         this.masked(() => {
@@ -134,9 +135,17 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       } finally {
         for (const { fd } of temporaries) this.files.closeQuietly(fd);
       }
-      return this.masked(() => temporaries.map(({ path }) => this.#publish(path, directory)));
+      return this.masked(() =>
+        temporaries.map(({ path }, index) => {
+          const name = this.#publish(path, directory);
+          // Each at once: to some file systems a second name is as much as a file, and there may be room for one.
+          this.files.discard(path);
+          published = index + 1;
+          return name;
+        }),
+      );
     } finally {
-      for (const { path } of temporaries) this.files.discard(path);
+      for (const { path } of temporaries.slice(published)) this.files.discard(path);
     }
   }
 
