@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { noCounts, seeded, type BrokerCampaignOptions, type Campaign } from "./campaign.js";
 import { Disk } from "./disk.js";
-import { Flow } from "./flow.js";
+import { Flow, WINDOW } from "./flow.js";
 
 /** Messages a round: more than the small disks have room for. */
 const MESSAGES = 600;
@@ -15,7 +15,8 @@ interface Want {
 
 const wants: readonly Want[] = [
   { code: "ENOSPC", make: (some) => new Disk("tmpfs", { size: Math.floor((1 + some) * (1 << 20)) }) },
-  { code: "ENOSPC", make: (some) => new Disk("tmpfs", { inodes: 100 + Math.floor(some * 100) }) },
+  // A group of a whole window never fits.
+  { code: "ENOSPC", make: (some) => new Disk("tmpfs", { inodes: WINDOW + Math.floor(some * WINDOW) }) },
   { code: "EROFS", make: () => new Disk("ext4", { size: 64 << 20 }) },
 ];
 
@@ -48,6 +49,11 @@ export const receive: Campaign<BrokerCampaignOptions> = {
       if (!flow.told.includes("can be written again"))
         throw new Error(`Expected a line that it can be written again`);
       flow.book.addTo(counts);
+    }
+    // What a disk has refused when a part of it was there comes again.
+    const bound = rounds * WINDOW;
+    if (counts.duplicates > bound && !careless) {
+      throw new Error(`Expected at most ${bound} duplicates, got ${counts.duplicates}`);
     }
     return counts;
   },

@@ -11,6 +11,9 @@ const MOST_WAITING_SIZE = 16 * 1024 * 1024;
 /** What passes, or what an operator can put right, while we wait. */
 const passing = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EACCES", "EPERM", "ENOENT"];
 
+/** There may be room for less. */
+const full = ["ENOSPC", "EDQUOT"];
+
 interface Waiting {
   readonly message: Message;
   readonly settle: Settle;
@@ -32,6 +35,8 @@ export class QueueSink implements Sink {
   #waiting: Waiting[] = [];
   #waitingSize = 0;
   #committing: Promise<void> | undefined;
+  /** The disk is tried again, and that was told. */
+  #isHeldUp = false;
 
   /** @param backOff undefined: the first failure is the last */
   constructor(queue: MessageQueue, log: Logger, backOff?: BackOff) {
@@ -69,42 +74,55 @@ export class QueueSink implements Sink {
       this.#waiting = [];
       this.#waitingSize = 0;
       await this.#settleGroup(group);
+      if (this.#isHeldUp) this.#log.info(`${this.name} can be written again`);
+      this.#isHeldUp = false;
     }
     this.#committing = undefined;
   }
 
   async #settleGroup(group: Waiting[]): Promise<void> {
-    let failure: Error | undefined;
-    try {
-      await this.#addGroup(group.map(({ message }) => message));
-    } catch (error) {
-      failure = error as Error;
-    }
-    if (failure instanceof TypeError) {
-      // One of them cannot be written, such as half of a surrogate pair: it shows which, and the others go on.
-      if (group.length > 1) {
-        for (const each of group) await this.#settleGroup([each]);
-        return;
-      }
-      failure = new MessageError("MESSAGE_NOT_SENDABLE", failure.message, { cause: failure });
-    }
-    for (const { settle } of group) settle(failure);
-  }
-
-  async #addGroup(messages: Message[]): Promise<void> {
     const pauses = this.#backOff && new Pauses(this.#backOff);
     for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#queue.addMessages(messages);
-        if (attempt > 1) this.#log.info(`${this.name} can be written again`);
+      const failure = await this.#add(group);
+      const code = failure?.code ?? "";
+      const isOver = this.#stopping.signal.aborted || attempt >= (this.#backOff?.attempts ?? 1);
+      // One of them cannot be written, such as half of a surrogate pair: it shows which, and the others go on. Or
+      // there may be room for a part of them, and never for all at once.
+      const isDivided = failure instanceof TypeError || (full.includes(code) && !isOver);
+      if (isDivided && group.length > 1) {
+        const half = group.length >> 1;
+        await this.#settleGroup(group.slice(0, half));
+        await this.#settleGroup(group.slice(half));
         return;
-      } catch (error) {
-        const { code = "", message } = error as NodeJS.ErrnoException;
-        const isOver = this.#stopping.signal.aborted || attempt >= (this.#backOff?.attempts ?? 1);
-        if (!pauses || isOver || !passing.includes(code)) throw error;
-        if (attempt === 1) this.#log.warn(`${this.name}: ${message}; trying again until it can be written`);
-        await sleep(pauses.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       }
+      if (!failure || !pauses || isOver || !passing.includes(code)) {
+        this.#settle(group, failure);
+        return;
+      }
+      if (!this.#isHeldUp) {
+        this.#log.warn(`${this.name}: ${failure.message}; trying again until it can be written`);
+      }
+      this.#isHeldUp = true;
+      await sleep(pauses.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
+  }
+
+  /** Add all of a group, or nothing. @returns why not */
+  async #add(group: readonly Waiting[]): Promise<NodeJS.ErrnoException | undefined> {
+    try {
+      await this.#queue.addMessages(group.map(({ message }) => message));
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  #settle(group: readonly Waiting[], failure?: Error): void {
+    if (failure) this.#isHeldUp = false;
+    const told =
+      failure instanceof TypeError
+        ? new MessageError("MESSAGE_NOT_SENDABLE", failure.message, { cause: failure })
+        : failure;
+    for (const { settle } of group) settle(told);
   }
 }

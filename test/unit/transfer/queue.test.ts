@@ -220,6 +220,25 @@ describe("a queue as a sink, whose disk fails", () => {
     ]);
   });
 
+  test("gets on with as many at once as there is room for", async () => {
+    const bodies = Array.from({ length: 20 }, (_, index) => String(index));
+    fill(...bodies);
+    const addMessages = b.addMessages.bind(b);
+    const groups: number[] = [];
+    b.addMessages = async (messages) => {
+      const group = [...messages];
+      if (group.length > 3) throw fileError("ENOSPC");
+      groups.push(group.length);
+      return await addMessages(group);
+    };
+    const source = new QueueSource(a, log, { remove: true });
+    const done = await new Transfer(source, new QueueSink(b, log, quick), log).run(never);
+    expect(done).toMatchObject({ received: 20, confirmed: 20 });
+    expect(drain(b)).toEqual(bodies);
+    expect(groups.length).toBeLessThan(20);
+    expect(logged).toEqual([]);
+  });
+
   test("can be stopped meanwhile: everything is still at the source", async () => {
     const names = fill("1", "2");
     failing(Infinity, "EROFS");
