@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { BrokerError, deadline } from "@spoolwire/message";
 import { ConfigError, readTls, renewed, type TlsFiles } from "@spoolwire/program";
 import {
@@ -59,6 +59,13 @@ export function tlsOptions(
 ): TlsFiles & { servername?: string } {
   if (!isTls) return {};
   return { ...(x509 && readTls(renewed(x509, log))), ...(!isIP(host) && { servername: host }) };
+}
+
+/** Whatever is written to a socket in this turn goes out as one: the libraries write each frame for itself. */
+export function gather(socket: Socket): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  process.nextTick(() => socket.uncork());
 }
 
 /** How long something may take, and what may stop it before. */

@@ -3,7 +3,7 @@ import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
 import { connectToAny, type BrokerList, type BrokerOptions } from "@spoolwire/transfer";
 import type { Channel, ChannelModel } from "amqplib";
-import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
+import { connectError, endsWithin, gather, tlsOptions, within, type Place } from "./connect.js";
 import { amqplib } from "./libraries.js";
 
 /**
@@ -96,6 +96,11 @@ export class Connection091 {
   get taken(): number {
     const { bytesWritten, writableLength } = streamOf(this.model);
     return bytesWritten - writableLength;
+  }
+
+  /** What is sent in this turn goes out as one. */
+  gather(): void {
+    gather(streamOf(this.model));
   }
 
   /** Whatever happens to the channel happens to the connection. */

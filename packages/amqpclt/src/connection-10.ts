@@ -4,7 +4,7 @@ import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
 import { connectToAny, type BrokerList, type BrokerOptions } from "@spoolwire/transfer";
 import type { AmqpError, Connection, ConnectionOptions, EventContext, Session } from "rhea";
-import { connectError, endsWithin, tlsOptions, within, type Place } from "./connect.js";
+import { connectError, endsWithin, gather, tlsOptions, within, type Place } from "./connect.js";
 import { rhea } from "./libraries.js";
 
 /** A connection to a broker with AMQP 1.0. */
@@ -100,6 +100,11 @@ export class Connection10 {
   get taken(): number {
     const { bytesWritten = 0, writableLength = 0 } = this.#socket ?? {};
     return bytesWritten - writableLength;
+  }
+
+  /** What is sent in this turn goes out as one. */
+  gather(): void {
+    if (this.#socket) gather(this.#socket);
   }
 
   /** Told when it is no longer congested. */

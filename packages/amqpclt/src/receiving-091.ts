@@ -92,7 +92,9 @@ class Delivery091 implements Delivery {
   }
 
   accept(): void {
-    if (!this.#connection.isOver) this.#channel.ack(this.#message);
+    if (this.#connection.isOver) return;
+    this.#connection.gather();
+    this.#channel.ack(this.#message);
   }
 
   describe(): string {

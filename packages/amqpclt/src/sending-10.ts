@@ -228,6 +228,7 @@ class Lane {
       else done();
     }
     if (sent === 0) return;
+    this.#connection.gather();
     this.#unsent = this.#unsent.slice(sent);
     if (this.hasRoom) this.#events.onRoom();
   }
