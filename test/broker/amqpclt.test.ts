@@ -9,11 +9,10 @@ import { requires } from "../helpers/requirements.js";
 import { itMoves, ok, take, timeout, useRoad, type Road } from "./moving.js";
 
 onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
-  itMoves(broker);
-
-  const useThis = useRoad(broker);
   let road: Road;
+  const useThis = useRoad(broker);
   beforeEach(() => void (road = useThis()));
+  itMoves(broker);
 
   test(
     "a message that cannot go anywhere is tried, named and left, and the others go",

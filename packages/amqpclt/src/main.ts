@@ -1,5 +1,4 @@
-import type { Streams } from "@spoolwire/program";
-import { BrokerSink, BrokerSource, runAgent, type Protocol } from "@spoolwire/transfer";
+import { BrokerSink, BrokerSource, runAgent, type AgentMain, type Protocol } from "@spoolwire/transfer";
 import { toEncoded } from "./mapping-10.js";
 import { Receiving091 } from "./receiving-091.js";
 import { Receiving10 } from "./receiving-10.js";
@@ -27,17 +26,9 @@ export const amqp091: Protocol = {
 /** What a program that speaks AMQP speaks; `amqp://` is the first's. */
 export const amqp: readonly Protocol[] = [amqp10, amqp091];
 
-/**
- * The program `amqpclt`.
- * @param others protocols beside AMQP that either side may speak
- * @returns the exit status
- */
-export function main(
-  argv: readonly string[],
-  others: readonly Protocol[] = [],
-  streams: Streams = process,
-): Promise<number> {
+/** The program `amqpclt`. */
+export const main: AgentMain = (argv, others = [], streams = process) => {
   const summary = "Move messages between AMQP brokers and directory queues.";
   const protocols = [...amqp, ...others];
   return runAgent({ name: "amqpclt", version: "0.1.0", summary, protocols }, argv, streams);
-}
+};

@@ -28,8 +28,8 @@ interface Subscription {
  * that the broker would send all it has at once.
  */
 export class Receiving091 implements ReceivingProtocol {
-  readonly #options: BrokerSourceOptions;
   readonly brokers: BrokerList<Place>;
+  readonly #options: BrokerSourceOptions;
   readonly #subscriptions: readonly Subscription[];
 
   /** @throws ConfigError */

@@ -26,8 +26,8 @@ interface Subscription {
 
 /** How messages are received with AMQP 1.0. Reliable: unsettled, until they are accepted. */
 export class Receiving10 implements ReceivingProtocol {
-  readonly #options: BrokerSourceOptions;
   readonly brokers: BrokerList<Place>;
+  readonly #options: BrokerSourceOptions;
   readonly #subscriptions: readonly Subscription[];
 
   /** @throws ConfigError */

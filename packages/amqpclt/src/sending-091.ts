@@ -30,8 +30,8 @@ interface Published {
 
 /** How messages are sent with AMQP 0-9-1. Reliable: with publisher confirms and mandatory routing. */
 export class Sending091 implements SendingProtocol<Parcel091> {
-  readonly #options: BrokerOptions;
   readonly brokers: BrokerList<Place>;
+  readonly #options: BrokerOptions;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {

@@ -22,8 +22,8 @@ const MOST_LINKS = 200;
 
 /** How messages are sent with AMQP 1.0. Reliable: unsettled, until the broker tells the outcome. */
 export class Sending10 implements SendingProtocol<Encoded> {
-  readonly #options: BrokerOptions;
   readonly brokers: BrokerList<Place>;
+  readonly #options: BrokerOptions;
 
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {

@@ -1,6 +1,6 @@
-import { ConfigError, type Streams } from "@spoolwire/program";
+import { ConfigError } from "@spoolwire/program";
 import { toFrame } from "@spoolwire/stomp";
-import { runAgent, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
+import { runAgent, type AgentMain, type BrokerOptions, type Protocol } from "@spoolwire/transfer";
 import { StompSink } from "./stomp-sink.js";
 import { StompSource } from "./stomp-source.js";
 import { UdpSink } from "./udp-sink.js";
@@ -18,17 +18,9 @@ export const stomp: Protocol = {
 
 const isUdp = ({ uri }: BrokerOptions) => uri.startsWith("udp:");
 
-/**
- * The program `stompclt`.
- * @param others protocols beside STOMP that either side may speak
- * @returns the exit status
- */
-export function main(
-  argv: readonly string[],
-  others: readonly Protocol[] = [],
-  streams: Streams = process,
-): Promise<number> {
+/** The program `stompclt`. */
+export const main: AgentMain = (argv, others = [], streams = process) => {
   const summary = "Move messages between STOMP brokers and directory queues.";
   const protocols = [stomp, ...others];
   return runAgent({ name: "stompclt", version: "0.1.0", summary, protocols }, argv, streams);
-}
+};

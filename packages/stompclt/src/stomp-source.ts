@@ -50,11 +50,7 @@ class Receiving implements ReceivingProtocol {
     this.#options = options;
   }
 
-  async connect(
-    arrive: (delivery: Delivery) => void,
-    lost: (error: Error) => void,
-    signal: AbortSignal,
-  ): Promise<ReceivingConnection> {
+  readonly connect: ReceivingProtocol["connect"] = async (arrive, lost, signal) => {
     const handlers = {
       onMessage: (frame: ReceivedFrame) => receiver.arrive(frame),
       onTooLarge: (frame: TooLarge) => receiver.arrive(frame),
@@ -69,7 +65,7 @@ class Receiving implements ReceivingProtocol {
       connection.destroy();
       throw error;
     }
-  }
+  };
 }
 
 class Receiver implements ReceivingConnection {

@@ -29,6 +29,17 @@ export interface AgentSpec {
   readonly protocols: readonly Protocol[];
 }
 
+/**
+ * The program of an agent.
+ * @param others protocols beside its own that either side may speak
+ * @returns the exit status
+ */
+export type AgentMain = (
+  argv: readonly string[],
+  others?: readonly Protocol[],
+  streams?: Streams,
+) => Promise<number>;
+
 /** Run a transfer agent's command line. @returns the exit status */
 export function runAgent(
   spec: AgentSpec,

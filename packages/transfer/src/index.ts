@@ -1,4 +1,4 @@
-export { runAgent, type AgentSpec } from "./agent.js";
+export { runAgent, type AgentMain, type AgentSpec } from "./agent.js";
 export { connectToAny, parseBrokers, type BrokerList } from "./broker-list.js";
 export { checkBodySize, tooLarge } from "./body-size.js";
 export { BrokerSink, type Refusal, type SendingConnection, type SendingProtocol } from "./broker-sink.js";
