@@ -1,4 +1,5 @@
-// What single options of sending do, as a broker sees it: one that does what a script says.
+// What single options of sending do with STOMP, as a broker sees it: one that does what a script says. What they do
+// with every protocol is in test/unit/transfer/effects.test.ts.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -11,7 +12,6 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runAgent } from "../../helpers/agents.js";
 import { endWithUs, inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import {
-  frame,
   receipt,
   startStompServer,
   type ClientFrame,
@@ -56,16 +56,6 @@ async function send(script: (peer: Peer) => Promise<void>, ...more: string[]) {
 const confirmAll = async (peer: Peer) => {
   for await (const { headers } of peer.frames()) peer.send(receipt(headers.receipt));
 };
-
-test("--lazy connects for a message only", async () => {
-  expect(await send(confirmAll, "--lazy")).toMatchObject({ status: 0, stderr: "" });
-  expect(server?.clients).toBe(0);
-  await server?.stop();
-  fill(1);
-  expect(await send(confirmAll, "--lazy")).toMatchObject({ status: 0, stderr: "" });
-  expect(server?.clients).toBe(1);
-  expect(queue.count()).toBe(0);
-});
 
 test("--outgoing-broker-auth and --outgoing-broker-connect are who we say we are", async () => {
   const auth = ["--outgoing-broker-auth", "plain name=app pass=s3cret"];
@@ -112,65 +102,6 @@ test("--heart-beat offers what --timeout-client and --timeout-server say, and en
   expect(status).toBe(69);
 });
 
-test.each([
-  ["3", 3],
-  ["0", 6],
-])("--window %s: so many are not confirmed at most, of 6", async (window, expected) => {
-  fill(6);
-  let most = 0;
-  const confirmLate = async (peer: Peer) => {
-    const waiting: string[] = [];
-    for await (const { command, headers } of peer.frames()) {
-      if (headers.receipt !== undefined) waiting.push(headers.receipt);
-      most = Math.max(most, waiting.length);
-      if (command === "SEND" && waiting.length !== expected) continue;
-      // A moment for what should not come.
-      setTimeout(() => peer.send(waiting.splice(0).map(receipt).join("")), 50);
-    }
-  };
-  expect(await send(confirmLate, "--reliable", "--window", window)).toMatchObject({ status: 0, stderr: "" });
-  expect(most).toBe(expected);
-  expect(queue.count()).toBe(0);
-});
-
-test("--rate holds messages back", async () => {
-  fill(4);
-  const started = performance.now();
-  expect(await send(confirmAll, "--rate", "10")).toMatchObject({ status: 0, stderr: "" });
-  // The first at once.
-  expect(performance.now() - started).toBeGreaterThan(250);
-  expect(queue.count()).toBe(0);
-});
-
-test("--timeout-broker is the most that a confirmation takes, and --no-reconnect the end then", async () => {
-  fill(1);
-  const silent = async (peer: Peer) => peer.left();
-  const options = ["--reliable", "--timeout-broker", "0.1", "--timeout-disconnect", "0.1", "--no-reconnect"];
-  const { status, stderr } = await send(silent, ...options);
-  expect(stderr).toMatch(/No receipt for SEND within 0\.1 s/);
-  expect(status).toBe(69);
-  expect(server?.clients).toBe(1);
-  expect(queue.count()).toBe(1);
-});
-
-test("--timeout-disconnect is the most that saying goodbye takes", async () => {
-  fill(1);
-  const deaf = async (peer: Peer) => peer.left();
-  const { status, stderr } = await send(deaf, "--timeout-disconnect", "0.1");
-  expect(stderr).toMatch(/did not confirm the end of the connection/);
-  expect(status).toBe(0);
-});
-
-test("--timeout-linger is the most that confirmations take at the end", async () => {
-  fill(2);
-  const silent = async (peer: Peer) => peer.left();
-  const options = ["--reliable", "--timeout-linger", "0.1", "--timeout-disconnect", "0.1"];
-  const { status, stderr } = await send(silent, ...options);
-  expect(stderr).toMatch(/stompclt: 2 pending messages\n$/);
-  expect(status).toBe(75);
-  expect(queue.count()).toBe(2);
-});
-
 test("--timeout-flush is the most that the network takes at the end", async () => {
   queue.addMessage(new Message({ header: { destination: "/queue/x" }, body: "x".repeat(32 << 20) }));
   const deaf = async (peer: Peer) => {
@@ -214,50 +145,6 @@ test("--no-… takes back what a file says", async () => {
   expect(server.clients).toBe(2);
   await server.stop();
   expect(await run(uri)).toMatchObject({ status: 69 });
-});
-
-test.each([
-  ["1", 1],
-  ["2", 2],
-])("--max-attempts %s: so often the broker is asked", async (most, expected) => {
-  fill(1);
-  let asked = 0;
-  const refuse = async (peer: Peer) => {
-    for await (const { command, headers } of peer.frames()) {
-      if (command !== "SEND") peer.send(receipt(headers.receipt));
-      else {
-        asked++;
-        peer.socket.end(frame("ERROR", { message: "not this one", "receipt-id": headers.receipt ?? "" }));
-      }
-    }
-  };
-  const { status, stderr } = await send(refuse, "--reliable", "--max-attempts", most);
-  expect(stderr).toMatch(/not this one; it stays where it is/);
-  expect(status).toBe(65);
-  expect(asked).toBe(expected);
-  expect(queue.count()).toBe(1);
-});
-
-test.each([
-  ["quarantine", 65, 1, /it stays where it is/],
-  ["skip", 0, 0, /no good/],
-  ["stop", 70, 1, /no good/],
-])("--callback-error %s", async (policy, expected, left, told) => {
-  fill(1);
-  const code = ["--callback-code", 'throw new Error("no good")', "--callback-error", policy];
-  const { status, stderr } = await send(confirmAll, "--reliable", ...code);
-  expect(stderr).toMatch(told);
-  expect(status).toBe(expected);
-  expect(queue.count()).toBe(left);
-});
-
-test.each(["--statistics", "-s"])("%s are told at the end", async (option) => {
-  fill(3);
-  const { status, stderr } = await send(confirmAll, option);
-  expect(stderr).toMatch(
-    /processed 3 messages in [\d.]+ seconds .*\n.*throughput is around .*\n.*average message size is around \d+ bytes\n$/,
-  );
-  expect(status).toBe(0);
 });
 
 test("--quit waits as long as the agent may take to stop, and 10 s more", async () => {
