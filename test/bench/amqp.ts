@@ -1,16 +1,17 @@
 // Queue -> RabbitMQ -> queue with what the agent amqpclt is made of, against the bare library: the same messages and
-// the same settlement, and neither queues nor anything to be read or made of what comes.
+// the same settlement, and neither queues nor anything to be read or made of what comes; and against it with files.
 import { once } from "node:events";
 import { amqp091, amqp10, toContent, toEncoded } from "@spoolwire/amqpclt";
 import { Message } from "@spoolwire/message";
 import amqplib from "amqplib";
-import rhea, { type Connection, type link as Link } from "rhea";
+import rhea, { type Connection, type Delivery, type EventContext, type link as Link } from "rhea";
 import type { TestBroker } from "../helpers/broker.js";
 import { overAmqp, startRabbitMq } from "../helpers/rabbitmq.js";
+import type { Duty } from "./bare-client.js";
 import type { Bench, Contest } from "./bench.js";
 import { bodies } from "./bodies.js";
 import { fastest, workIn } from "./place.js";
-import { contest, destination, elsewhere, WINDOW, type Mover, type Task } from "./transfer.js";
+import { bareWithFiles, contest, destination, elsewhere, WINDOW, type Mover, type Task } from "./transfer.js";
 
 export const transferAmqp: Bench = {
   name: "transfer-amqp",
@@ -30,23 +31,32 @@ async function* contests(size: number): AsyncGenerator<Contest> {
       const name = `${body}${window > 0 ? " reliable" : ""}`;
       const task = { message, size, window, place: fastest };
       const new10 = { ...task, protocol: amqp10, broker: overAmqp(rabbit, "amqp10") };
-      yield contest(`1.0, ${name}`, new10, "rhea", mover(new Bare10(new10)));
+      yield amqpContest(`1.0, ${name}`, new10, "rhea", new Bare10(new10));
       const old = { ...task, protocol: amqp091, broker: overAmqp(rabbit, "amqp091") };
-      yield contest(`0-9-1, ${name}`, old, "amqplib", mover(new Bare091(old)));
+      yield amqpContest(`0-9-1, ${name}`, old, "amqplib", new Bare091(old));
     }
   }
 }
 
 /** One library: on a connection for each call. */
 interface Bare {
-  send(to: string): Promise<void>;
-  receive(from: string): Promise<void>;
+  send(to: string, duty?: Duty): Promise<void>;
+  receive(from: string, duty?: Duty): Promise<void>;
 }
 
-function mover(bare: Bare): Mover {
+/** Against a library, once from memory to nowhere, and once out of files and into files. */
+function amqpContest(name: string, task: Task, library: string, bare: Bare): Contest {
+  const { baselines, ...rest } = contest(name, task, library, mover(bare));
+  const withFiles = () => bareWithFiles(task, (duties) => mover(bare, duties));
+  return { ...rest, baselines: { ...baselines, [`${library}, files`]: withFiles } };
+}
+
+/** @param duties what to do besides; the next one for each that sends, and the last for all that receive */
+function mover(bare: Bare, duties: readonly Duty[] = []): Mover {
+  let turns = 0;
   return {
-    send: () => bare.send(destination),
-    receive: () => bare.receive(destination),
+    send: () => bare.send(destination, duties[turns++]),
+    receive: () => bare.receive(destination, duties.at(-1)),
     shovel: async () => {
       await Promise.all([bare.receive(destination), bare.send(elsewhere)]);
       await Promise.all([bare.receive(elsewhere), bare.send(destination)]);
@@ -56,6 +66,43 @@ function mover(bare: Bare): Mover {
 
 const account = ({ user, password, port }: TestBroker) => ({ username: user, password, port });
 
+interface Keeping {
+  readonly size: number;
+  readonly keep: Duty["keep"];
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What to do with each that comes: accept it, once it is kept if it is to be, until there were so many. */
+function keeping<Item>({ size, keep, resolve, reject }: Keeping, accept: (item: Item) => void) {
+  let accepted = 0;
+  const acceptAll = (items: readonly Item[]) => {
+    items.forEach(accept);
+    accepted += items.length;
+    if (accepted === size) resolve();
+  };
+  let waiting: Item[] = [];
+  let isKeeping = false;
+  const work = async (keepThem: (count: number) => Promise<void>) => {
+    isKeeping = true;
+    while (waiting.length > 0) {
+      const items = waiting;
+      waiting = [];
+      await keepThem(items.length);
+      acceptAll(items);
+    }
+    isKeeping = false;
+  };
+  return (item: Item) => {
+    if (!keep) {
+      acceptAll([item]);
+      return;
+    }
+    waiting.push(item);
+    if (!isKeeping) work(keep).catch(reject);
+  };
+}
+
 class Bare091 implements Bare {
   readonly #task: Task;
 
@@ -63,7 +110,7 @@ class Bare091 implements Bare {
     this.#task = task;
   }
 
-  async send(to: string): Promise<void> {
+  async send(to: string, { take, done }: Duty = {}): Promise<void> {
     const { broker, message, size, window } = this.#task;
     const connection = await amqplib.connect(
       { hostname: "127.0.0.1", ...account(broker) },
@@ -80,12 +127,19 @@ class Bare091 implements Bare {
       const more = () => {
         let hasRoom = true;
         while (hasRoom && sent < size && (window === 0 || sent - confirmed < window)) {
+          take?.(sent);
           sent++;
-          const done = () => (++confirmed === size ? resolve() : more());
-          hasRoom =
-            window > 0
-              ? (channel as amqplib.ConfirmChannel).publish("", queue, content, options, done)
-              : channel.publish("", queue, content, options);
+          const isConfirmed = () => {
+            done?.(confirmed);
+            if (++confirmed === size) resolve();
+            else more();
+          };
+          if (window > 0) {
+            hasRoom = (channel as amqplib.ConfirmChannel).publish("", queue, content, options, isConfirmed);
+          } else {
+            hasRoom = channel.publish("", queue, content, options);
+            done?.(sent - 1);
+          }
         }
         if (window === 0 && sent === size) resolve();
       };
@@ -96,7 +150,7 @@ class Bare091 implements Bare {
     await connection.close();
   }
 
-  async receive(from: string): Promise<void> {
+  async receive(from: string, { keep }: Duty = {}): Promise<void> {
     const { broker, size } = this.#task;
     const connection = await amqplib.connect(
       { hostname: "127.0.0.1", ...account(broker) },
@@ -106,13 +160,12 @@ class Bare091 implements Bare {
     const queue = from.replace("/queue/", "");
     await channel.assertQueue(queue);
     await channel.prefetch(WINDOW);
-    let received = 0;
     await new Promise<void>((resolve, reject) => {
-      const take = (message: amqplib.ConsumeMessage | null) => {
-        if (message) channel.ack(message);
-        if (++received === size) resolve();
-      };
-      channel.consume(queue, take).catch(reject);
+      const take = keeping<amqplib.ConsumeMessage>(
+        { size, keep, resolve, reject },
+        (message) => void channel.ack(message),
+      );
+      channel.consume(queue, (message) => message && take(message)).catch(reject);
     });
     await channel.close();
     await connection.close();
@@ -126,7 +179,7 @@ class Bare10 implements Bare {
     this.#task = task;
   }
 
-  async send(to: string): Promise<void> {
+  async send(to: string, { take, done }: Duty = {}): Promise<void> {
     const { message, size, window } = this.#task;
     const connection = this.#connect();
     const sender = connection.open_sender({
@@ -139,28 +192,35 @@ class Bare10 implements Bare {
     await new Promise<void>((resolve) => {
       const more = () => {
         while (sent < size && sender.sendable() && (window === 0 || sent - confirmed < window)) {
+          take?.(sent);
           sent++;
           sender.send(bytes, undefined, 0);
+          if (window === 0) done?.(sent - 1);
         }
         if (window === 0 && sent === size) resolve();
       };
-      sender.on("accepted", () => (++confirmed === size ? resolve() : more()));
+      sender.on("accepted", () => {
+        done?.(confirmed);
+        if (++confirmed === size) resolve();
+        else more();
+      });
       sender.on("sendable", more);
     });
     await this.#close(connection, sender);
   }
 
-  async receive(from: string): Promise<void> {
+  async receive(from: string, { keep }: Duty = {}): Promise<void> {
     const { size, window } = this.#task;
     const connection = this.#connect();
     const receiver = connection.open_receiver({
       source: { address: from, durable: 2, expiry_policy: "never" },
       snd_settle_mode: window > 0 ? 0 : 1,
       credit_window: 0,
+      autoaccept: false,
     });
-    let received = 0;
-    const done = new Promise<void>((resolve) => {
-      receiver.on("message", () => void (++received === size && resolve()));
+    const done = new Promise<void>((resolve, reject) => {
+      const take = keeping<Delivery>({ size, keep, resolve, reject }, (delivery) => delivery.accept());
+      receiver.on("message", ({ delivery }: EventContext) => delivery && take(delivery));
     });
     // All at once: what credit that crosses messages does is told in the package's README.
     receiver.add_credit(size);

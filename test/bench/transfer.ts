@@ -90,7 +90,8 @@ export interface Mover {
 
 const stompContest = (name: string, task: Task): Contest => {
   const { baselines, ...rest } = contest(name, task, "bare client", bare(task));
-  return { ...rest, baselines: { ...baselines, "bare client, files": () => bareWithFiles(task) } };
+  const withFiles = () => bareWithFiles(task, (duties) => bare(task, duties));
+  return { ...rest, baselines: { ...baselines, "bare client, files": withFiles } };
 };
 
 /** All directions, by an agent's parts and by something without queues. */
@@ -103,7 +104,11 @@ export function contest(name: string, task: Task, against: string, mover: Mover)
   };
 }
 
-async function bareWithFiles(task: Task): Promise<Rates> {
+/** Something without queues that moves files instead. */
+export async function bareWithFiles(
+  task: Task,
+  mover: (duties: readonly Required<Duty>[]) => Mover,
+): Promise<Rates> {
   const { size, place, durability, message } = task;
   const directory = makeDirectory(place);
   const body = Buffer.from(message.body);
@@ -113,7 +118,7 @@ async function bareWithFiles(task: Task): Promise<Rates> {
     mkdirSync(path);
     return bareFiles(path, size, body, durability === "full");
   });
-  const rates = await measure(size, bare(task, files));
+  const rates = await measure(size, mover(files));
   removeDirectory(directory);
   return rates;
 }
