@@ -1,4 +1,5 @@
 // A broker for one test that treats what it is sent in one manner, whatever it speaks: STOMP or AMQP 1.0.
+import type { Socket } from "node:net";
 import { formatUri } from "@spoolwire/stomp";
 import type { Delivery, EventContext } from "rhea";
 import { startAmqpPeer } from "./amqp-peer.js";
@@ -12,6 +13,8 @@ export type Manner =
   | { readonly confirmsAt: number }
   | "confirms but no goodbye"
   | "says nothing"
+  /** And so what is sent to it stays in the network, and then before it. */
+  | "stops reading"
   | "refuses";
 
 export interface FakeBroker {
@@ -54,7 +57,8 @@ async function startStomp(manner: Manner): Promise<FakeBroker> {
   const waiting = new Waiting<string>(manner);
   const server = await startStompServer(async (peer) => {
     await peer.login();
-    if (manner === "says nothing") return await peer.left();
+    if (manner === "stops reading") peer.socket.pause();
+    if (manner === "stops reading" || manner === "says nothing") return await peer.left();
     for await (const { command, headers } of peer.frames()) {
       const id = headers.receipt ?? "";
       if (command !== "SEND") {
@@ -92,6 +96,10 @@ async function startAmqp(manner: Manner): Promise<FakeBroker> {
       waiting.asked++;
       delivery.release();
     } else waiting.come(delivery, (deliveries) => deliveries.forEach((each) => each.accept()));
+  });
+  peer.container.on("receiver_open", ({ connection }: EventContext) => {
+    const { socket } = connection as unknown as { socket: Socket };
+    if (manner === "stops reading") setImmediate(() => socket.pause());
   });
   peer.container.on("connection_close", ({ connection }: EventContext) => {
     const { socket } = connection as unknown as { socket: object };

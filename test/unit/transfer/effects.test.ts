@@ -57,6 +57,17 @@ describe.each(Object.entries(fakeBrokers))("with %s", (_, startFake) => {
     expect(queue.count()).toBe(0);
   });
 
+  test("what a broker that stops reading does not take stays in the queue", async () => {
+    const message = new Message({ header: { destination: "/queue/x" }, body: "x".repeat(100_000) });
+    for (let index = 0; index < 500; index++) queue.addMessage(message);
+    const times = ["--duration", "1", "--timeout-linger", "0.1", "--timeout-flush", "0.1"];
+    const { status, stderr } = await send("stops reading", ...times);
+    // The last may be handed over, or wait for that.
+    expect(stderr).toMatch(/(did not take all that was sent within 0\.1 s|1 pending messages)\n$/);
+    expect(status).toBeGreaterThan(64);
+    expect(queue.count()).toBeGreaterThan(350);
+  });
+
   test("--rate holds messages back", async () => {
     fill(4);
     const started = performance.now();
