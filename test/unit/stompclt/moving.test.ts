@@ -1,11 +1,11 @@
-// What the options of moving do to the messages, as a user sees it: a separate process, queues, a broker.
+// What the options of moving do to the messages, with queues, and a broker as a process of its own.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { runAgent } from "../../helpers/agents.js";
 import { inMemory, removeDirectory, temporaryDirectory, type TestBroker } from "../../helpers/broker.js";
 import { startEmbedded } from "../../helpers/embedded.js";
-import { run } from "../../helpers/programs.js";
 
 let broker: TestBroker;
 let directory: string;
@@ -50,7 +50,7 @@ describe("a dry run", () => {
     const names = fill("1", "caf\u00e9");
     const bad = a.add("{");
     const lost = a.addMessage(new Message({ header: { to: "\u009bnobody" }, body: Buffer.of(0, 255) }));
-    const { status, stdout, stderr } = await run("stompclt", [
+    const { status, stdout, stderr } = await runAgent("stompclt", [
       ...[...fromQueue(), "--outgoing-broker-uri", "stomp://127.0.0.1:1"],
       ...["--loop", "--reliable", "--dry-run"],
     ]);
@@ -72,8 +72,10 @@ describe("a dry run", () => {
     fill("1", "2");
     const code = 'if (bdy === "1") return "dropped"; hdr.new = "\u009b";';
     const where = ["--outgoing-queue", `path=${directory}/c`];
-    expect(await run("stompclt", [...fromQueue(), ...where, "--dry-run", "--callback-code", code])).toEqual({
-      ...{ status: 0, signal: null, stderr: "" },
+    expect(
+      await runAgent("stompclt", [...fromQueue(), ...where, "--dry-run", "--callback-code", code]),
+    ).toEqual({
+      ...{ status: 0, stderr: "" },
       stdout: `{"destination":"${destination}","new":"\\u009b"} 1 bytes of text\n`,
     });
     expect(bodies(a)).toEqual(["1", "2"]);
@@ -82,11 +84,11 @@ describe("a dry run", () => {
 
   test("leaves with the broker what it has shown", { timeout }, async () => {
     fill("1", "2");
-    expect(await run("stompclt", [...fromQueue(), ...toBroker()])).toMatchObject(ok);
-    const shown = await run("stompclt", [...fromBroker(), ...toQueue(), "--dry-run", "--count", "2"]);
+    expect(await runAgent("stompclt", [...fromQueue(), ...toBroker()])).toMatchObject(ok);
+    const shown = await runAgent("stompclt", [...fromBroker(), ...toQueue(), "--dry-run", "--count", "2"]);
     expect(shown.stdout.split("\n")).toHaveLength(3);
     expect(b.count()).toBe(0);
-    expect(await run("stompclt", [...fromBroker(), ...toQueue(), "--count", "2"])).toMatchObject(ok);
+    expect(await runAgent("stompclt", [...fromBroker(), ...toQueue(), "--count", "2"])).toMatchObject(ok);
     expect(bodies(b)).toEqual(["1", "2"]);
   });
 });
@@ -97,10 +99,10 @@ describe("a callback", () => {
     { timeout },
     async () => {
       fill("1", "2", "3");
-      expect(await run("stompclt", [...fromQueue(), ...toBroker(), "--reliable"])).toMatchObject(ok);
+      expect(await runAgent("stompclt", [...fromQueue(), ...toBroker(), "--reliable"])).toMatchObject(ok);
       const code = 'hdr.changed = "yes"; if (bdy === "2") throw new Error("no good")';
       const receiver = [...fromBroker(), ...toQueue(), "--reliable", "--callback-code", code, "--count", "3"];
-      const { status, stderr } = await run("stompclt", receiver);
+      const { status, stderr } = await runAgent("stompclt", receiver);
       expect(status).toBe(65);
       const [kept, ...others] = [...b.quarantined()];
       expect(others).toEqual([]);
@@ -116,14 +118,14 @@ describe("a callback", () => {
       b.unlock(again);
       // It is acknowledged too.
       const rest = [...fromBroker(), ...toQueue(), "--reliable", "--timeout-inactivity", "1"];
-      expect(await run("stompclt", rest)).toMatchObject(ok);
+      expect(await runAgent("stompclt", rest)).toMatchObject(ok);
       expect(b.count()).toBe(3);
     },
   );
 
   test("stands between broker and queue, in a module with state", { timeout }, async () => {
     fill("1", "2", "3");
-    expect(await run("stompclt", [...fromQueue(), ...toBroker(), "--reliable"])).toMatchObject(ok);
+    expect(await runAgent("stompclt", [...fromQueue(), ...toBroker(), "--reliable"])).toMatchObject(ok);
     const path = join(directory, "tap.mjs");
     writeFileSync(
       path,
@@ -136,12 +138,12 @@ describe("a callback", () => {
     );
     const callback = ["--callback-path", path, "--callback-data", `file=${directory}/count`];
     const receiver = [...fromBroker(), ...toQueue(), "--reliable", ...callback, "--count", "3"];
-    expect(await run("stompclt", receiver)).toMatchObject(ok);
+    expect(await runAgent("stompclt", receiver)).toMatchObject(ok);
     expect(bodies(b)).toEqual(["1", "3"]);
     expect(existsSync(join(directory, "count"))).toBe(true);
     // What was dropped is acknowledged too.
     const rest = [...fromBroker(), ...toQueue(), "--reliable", "--timeout-inactivity", "1"];
-    expect(await run("stompclt", rest)).toMatchObject(ok);
+    expect(await runAgent("stompclt", rest)).toMatchObject(ok);
     expect(b.count()).toBe(2);
   });
 });
