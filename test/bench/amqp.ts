@@ -10,8 +10,9 @@ import { overAmqp, startRabbitMq } from "../helpers/rabbitmq.js";
 import type { Duty } from "./bare-client.js";
 import type { Bench, Contest } from "./bench.js";
 import { bodies } from "./bodies.js";
+import { destination, mover, type Bare } from "./mover.js";
 import { fastest, workIn } from "./place.js";
-import { bareWithFiles, contest, destination, elsewhere, WINDOW, type Mover, type Task } from "./transfer.js";
+import { bareWithFiles, contest, WINDOW, type Task } from "./transfer.js";
 
 export const transferAmqp: Bench = {
   name: "transfer-amqp",
@@ -38,30 +39,11 @@ async function* contests(size: number): AsyncGenerator<Contest> {
   }
 }
 
-/** One library: on a connection for each call. */
-interface Bare {
-  send(to: string, duty?: Duty): Promise<void>;
-  receive(from: string, duty?: Duty): Promise<void>;
-}
-
 /** Against a library, once from memory to nowhere, and once out of files and into files. */
 function amqpContest(name: string, task: Task, library: string, bare: Bare): Contest {
   const { baselines, ...rest } = contest(name, task, library, mover(bare));
   const withFiles = () => bareWithFiles(task, (duties) => mover(bare, duties));
   return { ...rest, baselines: { ...baselines, [`${library}, files`]: withFiles } };
-}
-
-/** @param duties what to do besides; the next one for each that sends, and the last for all that receive */
-function mover(bare: Bare, duties: readonly Duty[] = []): Mover {
-  let turns = 0;
-  return {
-    send: () => bare.send(destination, duties[turns++]),
-    receive: () => bare.receive(destination, duties.at(-1)),
-    shovel: async () => {
-      await Promise.all([bare.receive(destination), bare.send(elsewhere)]);
-      await Promise.all([bare.receive(elsewhere), bare.send(destination)]);
-    },
-  };
 }
 
 const account = ({ user, password, port }: TestBroker) => ({ username: user, password, port });

@@ -1,7 +1,8 @@
 // Queue -> broker -> queue with what the agent stompclt is made of, against a bare client that moves the same
 // frames with the same confirmations: once from memory to nowhere, which is what network and broker allow, and once
-// out of files and into files with the same promise, which is what anybody who keeps it has to do. All use the same broker, a process of its own; they
-// themselves run in this process, so that the start of a process is not measured, and share it on the whole way.
+// out of files and into files with the same promise, which is what anybody who keeps it has to do; and against
+// stompit, from memory to nowhere. All use the same broker, a process of its own; they themselves run in this
+// process, so that the start of a process is not measured, and share it on the whole way.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,15 +20,15 @@ import { BareClient, type Duty } from "./bare-client.js";
 import { bareFiles } from "./bare-files.js";
 import { rate, type Bench, type Contest, type Place, type Rates } from "./bench.js";
 import { bodies } from "./bodies.js";
+import { destination, elsewhere, mover, type Bare, type Mover } from "./mover.js";
 import { fastest, makeDirectory, mountDisk, workIn } from "./place.js";
+import { stompit } from "./stompit-client.js";
 
 export const WINDOW = 1000;
 
 /** How many messages one after the other are timed on their way. */
 const TIMED = 200;
 
-export const destination = "/queue/bench";
-export const elsewhere = "/queue/bench-shovel";
 const log = createLogger("bench");
 const signal = new AbortController().signal;
 
@@ -80,18 +81,11 @@ export interface Task {
   readonly durability?: Durability;
 }
 
-/** One side's way to do a direction; it resolves when all messages have arrived. */
-export interface Mover {
-  send(): Promise<void>;
-  receive(): Promise<void>;
-  /** From the destination elsewhere, and from there back again. */
-  shovel(): Promise<void>;
-}
-
 const stompContest = (name: string, task: Task): Contest => {
-  const { baselines, ...rest } = contest(name, task, "bare client", bare(task));
-  const withFiles = () => bareWithFiles(task, (duties) => bare(task, duties));
-  return { ...rest, baselines: { ...baselines, "bare client, files": withFiles } };
+  const { baselines, ...rest } = contest(name, task, "bare client", mover(bare(task)));
+  const withFiles = () => bareWithFiles(task, (duties) => mover(bare(task), duties));
+  const byStompit = () => measure(task.size, mover(stompit(task)));
+  return { ...rest, baselines: { ...baselines, "bare client, files": withFiles, stompit: byStompit } };
 };
 
 /** All directions, by an agent's parts and by something without queues. */
@@ -185,39 +179,22 @@ const optionsOf = (broker: TestBroker, reliable: boolean) =>
     log,
   });
 
-/** @param duties what to do besides; the next one for each that sends, and the last for all that receive */
-function bare({ broker, message, window, size }: Task, duties: readonly Duty[] = []): Mover {
-  let turns = 0;
+function bare({ broker, message, window, size }: Task): Bare {
   const connect = () => BareClient.open(broker.port, broker.user, broker.password);
   const { command, headers, body } = toFrame(message);
   // The receipt is as long as most of ours, and the same for all: they are only counted.
   const receipt: Record<string, string> = window > 0 ? { receipt: "1000" } : {};
-  const frame = encodeFrame({ command, headers: { ...headers, ...receipt }, body }, "1.2");
   return {
-    send: async () => {
+    send: async (destination, duty) => {
       const client = await connect();
-      await client.send(frame, size, window, duties[turns++]);
+      const frame = { command, headers: { ...headers, destination, ...receipt }, body };
+      await client.send(encodeFrame(frame, "1.2"), size, window, duty);
       await client.close();
     },
-    receive: async () => {
+    receive: async (from, duty) => {
       const client = await connect();
-      await client.receive(destination, size, window, duties.at(-1));
+      await client.receive(from, size, window, duty);
       await client.close();
-    },
-    shovel: async () => {
-      for (const [from, to] of [
-        [destination, elsewhere],
-        [elsewhere, destination],
-      ] as const) {
-        const [receiver, sender] = [await connect(), await connect()];
-        const bytes = encodeFrame(
-          { command, headers: { ...headers, destination: to, ...receipt }, body },
-          "1.2",
-        );
-        await Promise.all([receiver.receive(from, size, window), sender.send(bytes, size, window)]);
-        await receiver.close();
-        await sender.close();
-      }
     },
   };
 }

@@ -1,35 +1,9 @@
-// A client that nobody here wrote. It has no types of its own.
-import { createRequire } from "node:module";
-import type { Readable, Writable } from "node:stream";
+// A client that nobody here wrote.
 import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Header } from "@spoolwire/message";
+import { connectStompit, disconnect, type Client, type Done, type Incoming } from "../../helpers/stompit.js";
 import { start, until, versions, type TestBroker } from "./helpers.js";
-
-interface Incoming extends Readable {
-  readonly headers: Header;
-}
-type Done = (error?: Error | null) => void;
-interface Client {
-  readonly headers: Header;
-  send(headers: Header, options?: { onReceipt?: () => void; onError?: Done }): Writable;
-  subscribe(
-    headers: Header,
-    listener: (error: Error | null, message?: Incoming) => void,
-  ): { unsubscribe(): void };
-  ack(message: Incoming, headers?: Header, options?: { onReceipt?: () => void }): void;
-  nack(message: Incoming): void;
-  disconnect(done: Done): void;
-  destroy(): void;
-  on(event: "error", listener: Done): void;
-}
-interface Stompit {
-  connect(
-    options: { host: string; port: number; connectHeaders: Header },
-    done: (error: Error | null) => void,
-  ): Client;
-}
-const stompit = createRequire(import.meta.url)("stompit") as Stompit;
 
 const clients: Client[] = [];
 afterEach(() => {
@@ -38,16 +12,10 @@ afterEach(() => {
 
 const destination = "/queue/a";
 
-function connect({ port }: TestBroker, headers: Header): Promise<Client> {
-  return new Promise((resolve, reject) => {
-    const client = stompit.connect({ host: "127.0.0.1", port, connectHeaders: headers }, (error) => {
-      if (error) reject(error);
-      else resolve(client);
-    });
-    // Without a listener of the test an error would end it, whenever it comes.
-    client.on("error", () => {});
-    clients.push(client);
-  });
+async function connect({ port }: TestBroker, headers: Header): Promise<Client> {
+  const client = await connectStompit(port, headers);
+  clients.push(client);
+  return client;
 }
 
 function send(client: Client, body: string | Buffer, headers: Header = {}): Promise<void> {
@@ -56,9 +24,6 @@ function send(client: Client, body: string | Buffer, headers: Header = {}): Prom
     client.send({ destination, ...headers }, { onReceipt: () => done(), onError: done }).end(body);
   });
 }
-
-const disconnect = (client: Client): Promise<void> =>
-  new Promise((resolve, reject) => client.disconnect((error) => (error ? reject(error) : resolve())));
 
 /** Subscribe, and collect what comes with its body. */
 function subscribe(client: Client, headers: Header, onMessage?: (message: Incoming) => void) {
