@@ -1,8 +1,13 @@
 // What stompclt promises, on every broker: what all agents do, and what only STOMP has.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Message } from "@spoolwire/message";
 import { parseUri, StompConnection } from "@spoolwire/stomp";
 import { beforeEach, expect, test } from "vitest";
+import { noCounts } from "../fault/campaign.js";
+import { Flow } from "../fault/flow.js";
 import { runAgent } from "../helpers/agents.js";
+import { removeDirectory, temporaryDirectory } from "../helpers/broker.js";
 import { onEachBroker } from "../helpers/each-broker.js";
 import { itMoves, ok, take, timeout, useRoad, type Road } from "./moving.js";
 
@@ -97,6 +102,23 @@ onEachBroker((broker, brokerName) => {
       await asker.close();
     });
   }
+
+  test("agents are back when the password in their file is put right", { timeout }, async () => {
+    const { user, auth } = broker();
+    const directory = temporaryDirectory("secret");
+    const secret = join(directory, "secret");
+    writeFileSync(secret, `plain name=${user} pass=0ld\n`);
+    await using flow = new Flow({ ...broker(), auth: `file=${secret}` });
+    flow.send(100);
+    await flow.until(() => flow.told.match(/trying again until it is there/g)?.length === 2);
+    writeFileSync(secret, `${auth}\n`);
+    await flow.finish();
+    const counts = noCounts();
+    flow.book.addTo(counts);
+    expect(counts).toEqual({ ...noCounts(), accepted: 100 });
+    expect(flow.told).not.toMatch(/0ld/);
+    removeDirectory(directory);
+  });
 
   test("traces what is said, but for the password, on a socket that is set up", { timeout }, async () => {
     road.fill(1);
