@@ -1,5 +1,5 @@
-import { isUtf8 } from "node:buffer";
 import { MessageError } from "./errors.js";
+import { decodeUtf8 } from "./utf8.js";
 
 /** The charsets in which a text body can be read and written again without loss. */
 const CHARSETS: ReadonlyMap<string, BufferEncoding> = new Map([
@@ -29,7 +29,7 @@ export function decodeContent(bytes: Buffer, contentType: string | undefined): s
   const encoding = textEncoding(contentType);
   if (encoding === undefined) return bytes;
   if (encoding === "latin1") return bytes.toString("latin1");
-  return isUtf8(bytes) ? bytes.toString("utf8") : bytes;
+  return decodeUtf8(bytes) ?? bytes;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Compression } from "./compression.js";
 import { decodeBody, encodeBody } from "./encoding.js";
 import { emptyHeader, type Header } from "./header.js";
-import { parseJson, type MessageJson } from "./json.js";
+import { parseJson, writeJson, type MessageJson } from "./json.js";
 import { checkLimits, defaultLimits, type MessageLimits } from "./limits.js";
 
 /** How to write a message. */
@@ -75,7 +75,7 @@ export class Message {
 
   /** The JSON form, as a string. Counterpart: stringify(). */
   stringify(options?: WriteOptions): string {
-    return JSON.stringify(this.jsonify(options));
+    return writeJson(this.jsonify(options));
   }
 
   /** The JSON form, as bytes in UTF-8. Counterpart: serialize(). */

@@ -15,6 +15,9 @@ export interface Frame<Body = string | Buffer> {
 /** A frame as it was received. */
 export type ReceivedFrame = Frame<Buffer>;
 
+/** Up to so many characters text is cheaper to copy once more than to make into bytes by itself. */
+const SHORT = 1024;
+
 /** These frames are never escaped, since the version is not yet agreed on. */
 export const isHandshake = (command: string): boolean =>
   command === "CONNECT" || command === "STOMP" || command === "CONNECTED";
@@ -48,20 +51,24 @@ export function encodeFrame(frame: Frame, version: Version, receipt?: string): B
     head += `${escape(name, escaping, name, "name")}:${escape(value, escaping, name, "value")}\n`;
   }
   if (receipt !== undefined) head += `receipt:${receipt}\n`;
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  head += length > 0 ? `content-length:${length}\n\n` : "\n";
-  const text = typeof body === "string" ? `${head}${body}\0` : head;
-  if (!text.isWellFormed()) {
+  if (!head.isWellFormed() || (typeof body === "string" && !body.isWellFormed())) {
     throw notSendable(`A ${command} frame has half of a surrogate pair, which UTF-8 cannot hold`);
   }
-  if (typeof body === "string") return Buffer.from(text, "utf8");
+  if (typeof body === "string" && body.length <= SHORT) {
+    return Buffer.from(`${head}${lengthLine(Buffer.byteLength(body))}${body}\0`, "utf8");
+  }
+  const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body;
+  head += lengthLine(bytes.length);
   const size = Buffer.byteLength(head);
-  const buffer = Buffer.allocUnsafe(size + length + 1);
+  const buffer = Buffer.allocUnsafe(size + bytes.length + 1);
   buffer.write(head, 0, size, "utf8");
-  buffer.set(body, size);
-  buffer[size + length] = 0;
+  buffer.set(bytes, size);
+  buffer[size + bytes.length] = 0;
   return buffer;
 }
+
+/** The end of a frame's headers. */
+const lengthLine = (length: number) => (length > 0 ? `content-length:${length}\n\n` : "\n");
 
 /** The error names the header and does not quote its value, which may be a password. */
 function escape(text: string, version: Version, name: string, part: "name" | "value"): string {

@@ -44,6 +44,18 @@ test("any message is the same when its JSON is written as Python does", () => {
   );
 });
 
+test("long text is written as JSON.stringify does, whatever is in its lines", () => {
+  const plain = `${"x".repeat(59)}\n`.repeat(30);
+  const check = (something: string) => {
+    for (const body of [plain + something, something + plain, plain + something + plain]) {
+      expect(new Message({ body }).stringify()).toBe(JSON.stringify({ text: true, body }));
+    }
+  };
+  for (let code = 0; code < 0x100; code++) check(String.fromCharCode(code));
+  check("\n".repeat(100));
+  fc.assert(fc.property(text, check));
+});
+
 test("its size is the same on both sides and its JSON never alters by being read and written", () => {
   fc.assert(
     fc.property(message, (original) => {
