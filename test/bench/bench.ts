@@ -51,16 +51,25 @@ export interface Row {
   readonly unit: string;
 }
 
+export interface RunOptions {
+  readonly size: number;
+  readonly rounds: number;
+  /** Leave out the contests without this in their names. */
+  readonly only: string;
+  /** Told what is done now. */
+  readonly progress: (text: string) => void;
+}
+
 /**
  * Run a bench: in every contest one round of each to warm up, then `rounds` rounds by turns, so that a
  * machine that is busy for a while slows all of them.
- * @param progress is told what is done now
  */
 export async function* runBench(
   bench: Bench,
-  { size, rounds, progress }: { size: number; rounds: number; progress: (text: string) => void },
+  { size, rounds, only, progress }: RunOptions,
 ): AsyncGenerator<Row> {
   for await (const contest of bench.contests(size)) {
+    if (!contest.name.includes(only)) continue;
     const contenders = [contest.ours, ...Object.values(contest.baselines)];
     const results: Rates[][] = contenders.map(() => []);
     for (let round = 0; round <= rounds; round++) {

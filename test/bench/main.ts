@@ -25,6 +25,12 @@ const benches: readonly Bench[] = [
 const options = [
   { name: "json", type: "boolean", help: "print one JSON object a case instead of a table" },
   {
+    name: "only",
+    type: "string",
+    value: "TEXT",
+    help: "leave out what has not this in its name",
+  },
+  {
     name: "rounds",
     type: "integer",
     value: "N",
@@ -60,10 +66,10 @@ process.exitCode = await runProgram(
       throw new ConfigError(`Expected one of the benches ${names}, got "${name}"`);
     }
     if (!json) print(`${describeMachine(bench.places)}\n`);
-    const { size = bench.size, rounds = bench.rounds } = wanted;
+    const { size = bench.size, rounds = bench.rounds, only = "" } = wanted;
     const rows: Row[] = [];
     try {
-      for await (const row of runBench(bench, { size, rounds, progress: showProgress })) {
+      for await (const row of runBench(bench, { size, rounds, only, progress: showProgress })) {
         rows.push(row);
         if (json) print(`${JSON.stringify(row)}\n`);
       }
