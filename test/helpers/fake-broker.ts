@@ -1,7 +1,8 @@
-// A broker for one test that treats what it is sent in one manner, whatever it speaks: STOMP or AMQP 1.0.
+// A broker for one test that treats what it is sent in one manner, whatever it speaks.
 import type { Socket } from "node:net";
 import { formatUri } from "@spoolwire/stomp";
 import type { Delivery, EventContext } from "rhea";
+import { startAmqp091Peer } from "./amqp-091-peer.js";
 import { startAmqpPeer } from "./amqp-peer.js";
 import type { TestBroker } from "./broker.js";
 import { frame, receipt, startStompServer } from "./stomp-server.js";
@@ -121,4 +122,46 @@ async function startAmqp(manner: Manner): Promise<FakeBroker> {
   };
 }
 
-export const fakeBrokers = { STOMP: startStomp, "AMQP 1.0": startAmqp } as const;
+async function startAmqp091(manner: Manner): Promise<FakeBroker> {
+  const waiting = new Waiting<() => void>(manner);
+  let clients = 0;
+  const peer = await startAmqp091Peer((client) => {
+    clients++;
+    client.answers = (request) => {
+      // Queues are declared on other channels, and before.
+      if (request === "50.10" && manner === "stops reading") setImmediate(() => client.socket.pause());
+      return request !== "10.50" || manner !== "confirms but no goodbye";
+    };
+    client.onMessage = (channel, tag) => {
+      if (manner === "refuses") {
+        waiting.asked++;
+        client.refuse(channel, tag);
+      } else if (manner !== "says nothing") {
+        waiting.come(
+          () => client.confirm(channel, tag),
+          (confirms) => confirms.forEach((confirm) => confirm()),
+        );
+      }
+    };
+  });
+  return {
+    agent: "amqpclt",
+    uri: peer.uri,
+    get clients() {
+      return clients;
+    },
+    get asked() {
+      return waiting.asked;
+    },
+    get most() {
+      return waiting.most;
+    },
+    stop: () => peer.stop(),
+  };
+}
+
+export const fakeBrokers = {
+  STOMP: startStomp,
+  "AMQP 1.0": startAmqp,
+  "AMQP 0-9-1": startAmqp091,
+} as const;

@@ -81,7 +81,10 @@ class Sender091 implements SendingConnection<Parcel091> {
   readonly #published = new Set<Published>();
   #isBlocked = false;
   #isFull = false;
-  #hasRoom = Promise.resolve();
+  /** How many destinations are being declared. What is to go there waits in memory, so that no more is taken. */
+  #declaring = 0;
+  #hasRoom = true;
+  #room = Promise.resolve();
   #tellRoom: () => void = () => undefined;
 
   constructor(connection: Connection091, channel: Channel, isReliable: boolean) {
@@ -89,9 +92,18 @@ class Sender091 implements SendingConnection<Parcel091> {
     this.#channel = channel;
     this.#isReliable = isReliable;
     channel.on("return", (message: Returned) => this.#returned(message));
-    channel.on("drain", () => this.#setFull(false, this.#isBlocked));
-    connection.model.on("blocked", () => this.#setFull(this.#isFull, true));
-    connection.model.on("unblocked", () => this.#setFull(this.#isFull, false));
+    channel.on("drain", () => {
+      this.#isFull = false;
+      this.#look();
+    });
+    connection.model.on("blocked", () => {
+      this.#isBlocked = true;
+      this.#look();
+    });
+    connection.model.on("unblocked", () => {
+      this.#isBlocked = false;
+      this.#look();
+    });
     connection.model.on("close", () => this.#tellRoom());
   }
 
@@ -104,11 +116,11 @@ class Sender091 implements SendingConnection<Parcel091> {
         (error: Error) => done({ reason: error.message }),
       );
     }
-    return !this.#isFull && !this.#isBlocked;
+    return this.#hasRoom;
   }
 
   drained(): Promise<void> {
-    return this.#hasRoom;
+    return this.#room;
   }
 
   get awaited(): unknown {
@@ -134,11 +146,18 @@ class Sender091 implements SendingConnection<Parcel091> {
   #declare({ destination, address }: Parcel091): Promise<void> {
     const work = this.#declareNow(address);
     this.#declared.set(destination, work);
+    this.#declaring++;
+    this.#look();
     // The first to hear of the end: those that wait for it follow at once, and nothing can come between.
-    work.then(
-      () => this.#declared.set(destination, true),
-      () => this.#declared.delete(destination),
-    );
+    work
+      .then(
+        () => this.#declared.set(destination, true),
+        () => this.#declared.delete(destination),
+      )
+      .finally(() => {
+        this.#declaring--;
+        this.#look();
+      });
     return work;
   }
 
@@ -174,7 +193,8 @@ class Sender091 implements SendingConnection<Parcel091> {
       done({ reason: (error as Error).message, isFinal: true });
       return;
     }
-    if (!hasRoom) this.#setFull(true, this.#isBlocked);
+    this.#isFull ||= !hasRoom;
+    this.#look();
   }
 
   #confirmed(published: Published, error: Error | null, done: Done): void {
@@ -205,11 +225,11 @@ class Sender091 implements SendingConnection<Parcel091> {
     }
   }
 
-  #setFull(isFull: boolean, isBlocked: boolean): void {
-    const [had, has] = [!this.#isFull && !this.#isBlocked, !isFull && !isBlocked];
-    this.#isFull = isFull;
-    this.#isBlocked = isBlocked;
-    if (had && !has) this.#hasRoom = new Promise((resolve) => (this.#tellRoom = resolve));
-    if (!had && has) this.#tellRoom();
+  /** Whether there is room now, and tell if there is again. */
+  #look(): void {
+    const hasRoom = !this.#isFull && !this.#isBlocked && this.#declaring === 0;
+    if (this.#hasRoom && !hasRoom) this.#room = new Promise((resolve) => (this.#tellRoom = resolve));
+    if (!this.#hasRoom && hasRoom) this.#tellRoom();
+    this.#hasRoom = hasRoom;
   }
 }

@@ -113,7 +113,7 @@ describe.each(Object.entries(fakeBrokers))("with %s", (_, startFake) => {
   ])("--max-attempts %s: so often the broker is asked", async (most, expected) => {
     fill(1);
     const { status, stderr } = await send("refuses", "--reliable", "--max-attempts", most);
-    expect(stderr).toMatch(/(not this one|released); it stays where it is\n$/);
+    expect(stderr).toMatch(/(not this one|released|nacked); it stays where it is\n$/);
     expect(status).toBe(65);
     expect(broker?.asked).toBe(expected);
     expect(queue.count()).toBe(1);
