@@ -11,7 +11,6 @@ import { run } from "../../helpers/programs.js";
 
 let stdout = "";
 beforeEach(() => {
-  stdout = "";
   vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
 });
 afterEach(() => vi.restoreAllMocks());
@@ -25,6 +24,7 @@ const options = [
 const spec = { name: "prog", version: "1.2.3", summary: "Do -things.", options, operands: "QUEUE" };
 
 async function print(argv: string[]): Promise<string> {
+  stdout = "";
   expect(await runProgram({ ...spec, configuration: { root: "prog" } }, argv, async () => 1)).toBe(0);
   return stdout;
 }
@@ -46,6 +46,17 @@ describe("the manual page", () => {
     expect(option("once")).toBe("\\fB\\-\\-once\\fR\nnot again\n");
     expect(page).toMatch(/^\.SH CONFIGURATION FILE$/m);
     expect(page).toMatch(/^\.TP\n\.B 75\nnot finished/m);
+  });
+
+  test("and the others are printed for short options too", async () => {
+    for (const [short = "", long = ""] of [
+      ["-m", "--manual"],
+      ["-l", "--list"],
+      ["-h", "--help"],
+      ["-?", "--help"],
+    ]) {
+      expect(await print([short])).toBe(await print([long]));
+    }
   });
 
   test("of an agent has what --list has, and that is what --help has", async () => {
