@@ -168,7 +168,8 @@ class Bare10 implements Bare {
       target: { address: to, durable: 2, expiry_policy: "never" },
       snd_settle_mode: window > 0 ? 0 : 1,
     });
-    const { bytes } = toEncoded(message);
+    // As an object: its bytes are made for each that is sent, as they are for whoever uses the library.
+    const said = rhea.message.decode(toEncoded(message).bytes) as unknown as rhea.Message;
     let sent = 0;
     let confirmed = 0;
     await new Promise<void>((resolve) => {
@@ -176,7 +177,7 @@ class Bare10 implements Bare {
         while (sent < size && sender.sendable() && (window === 0 || sent - confirmed < window)) {
           take?.(sent);
           sent++;
-          sender.send(bytes, undefined, 0);
+          sender.send(said);
           if (window === 0) done?.(sent - 1);
         }
         if (window === 0 && sent === size) resolve();

@@ -9,7 +9,9 @@ import type { Task } from "./transfer.js";
 /** From memory to nowhere. */
 export function stompit({ broker, message, window, size }: Task): Bare {
   const { headers, body } = toFrame(message);
-  const connect = () => connectStompit(broker.port, { login: broker.user, passcode: broker.password });
+  // Without a virtual host in words stompit would ask for one with the name of the host.
+  const account = { host: "/", login: broker.user, passcode: broker.password };
+  const connect = () => connectStompit(broker.port, account);
   return {
     send: async (destination) => {
       const client = await connect();

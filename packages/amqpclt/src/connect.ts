@@ -61,11 +61,17 @@ export function tlsOptions(
   return { ...(x509 && readTls(renewed(x509, log))), ...(!isIP(host) && { servername: host }) };
 }
 
-/** Whatever is written to a socket in this turn goes out as one: the libraries write each frame for itself. */
-export function gather(socket: Socket): void {
+/**
+ * What is written to a socket until `later` calls back, by default in this turn, goes out as one: the libraries write
+ * each frame for itself.
+ */
+export function gather(
+  socket: Socket,
+  later: (then: () => void) => void = (then) => process.nextTick(then),
+): void {
   if (socket.writableCorked > 0) return;
   socket.cork();
-  process.nextTick(() => socket.uncork());
+  later(() => socket.uncork());
 }
 
 /** How long something may take, and what may stop it before. */

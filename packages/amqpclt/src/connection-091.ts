@@ -98,9 +98,14 @@ export class Connection091 {
     return bytesWritten - writableLength;
   }
 
-  /** What is sent in this turn goes out as one. */
-  gather(): void {
+  /** What is acknowledged in this turn goes out as one. */
+  gatherAcks(): void {
     gather(streamOf(this.model));
+  }
+
+  /** What is published in this turn goes out as one. The library hands it on in the next, behind what is set for now. */
+  gatherMessages(): void {
+    gather(streamOf(this.model), (then) => setImmediate(() => setImmediate(then)));
   }
 
   /** Whatever happens to the channel happens to the connection. */

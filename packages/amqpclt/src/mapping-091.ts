@@ -12,17 +12,18 @@ export interface Content {
 /** Most bytes of a short string, such as the name of a field. */
 const SHORT = 255;
 
-const isShort = (value: string) => Buffer.byteLength(value) <= SHORT;
+/** UTF-8 has at most three bytes for what JavaScript counts as one. */
+const isShort = (value: string) => value.length <= SHORT / 3 || Buffer.byteLength(value) <= SHORT;
 
 /** Header fields and the properties that are them; longer values stay in the table. */
-const properties = {
-  "message-id": "messageId",
-  "correlation-id": "correlationId",
-  "reply-to": "replyTo",
-  "content-encoding": "contentEncoding",
-  type: "type",
-  "app-id": "appId",
-} as const;
+const properties = [
+  { field: "message-id", property: "messageId" },
+  { field: "correlation-id", property: "correlationId" },
+  { field: "reply-to", property: "replyTo" },
+  { field: "content-encoding", property: "contentEncoding" },
+  { field: "type", property: "type" },
+  { field: "app-id", property: "appId" },
+] as const;
 
 /**
  * What is sent for a message.
@@ -38,7 +39,7 @@ export function toContent(message: Message, now = Date.now()): Content {
   };
   const type = take(fields, "content-type", isShort);
   if (type !== undefined) options.contentType = type;
-  for (const [field, property] of Object.entries(properties)) {
+  for (const { field, property } of properties) {
     const value = take(fields, field, isShort);
     if (value !== undefined) options[property] = value;
   }
@@ -48,9 +49,10 @@ export function toContent(message: Message, now = Date.now()): Content {
   const { expires = "" } = fields;
   if (isNumber(1, Number.MAX_SAFE_INTEGER)(expires))
     options.expiration = String(Math.max(0, Number(expires) - now));
-  const long = Object.keys(fields).find((name) => !isShort(name));
-  if (long !== undefined)
-    throw notSendable(`Expected names of header fields of at most ${SHORT} bytes, got ${long}`);
+  for (const name in fields) {
+    if (isShort(name)) continue;
+    throw notSendable(`Expected names of header fields of at most ${SHORT} bytes, got ${name}`);
+  }
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
   return { destination, content: bytes, properties: { ...options, headers: fields } };
 }
@@ -66,7 +68,7 @@ export function fromContent(
   const set = (name: string, value: unknown) => {
     if (value !== undefined) header[name] = textOf(value);
   };
-  for (const [field, property] of Object.entries(properties)) set(field, given[property]);
+  for (const { field, property } of properties) set(field, given[property]);
   set("content-type", given.contentType);
   set("priority", given.priority);
   set("user-id", given.userId);

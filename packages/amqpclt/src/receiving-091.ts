@@ -93,7 +93,7 @@ class Delivery091 implements Delivery {
 
   accept(): void {
     if (this.#connection.isOver) return;
-    this.#connection.gather();
+    this.#connection.gatherAcks();
     this.#channel.ack(this.#message);
   }
 

@@ -175,6 +175,7 @@ class Sender091 implements SendingConnection<Parcel091> {
     const { address, content, properties } = parcel;
     const name = address.exchange?.name ?? "";
     const options = { ...properties, mandatory: this.#isReliable };
+    this.#connection.gatherMessages();
     let hasRoom: boolean;
     try {
       if (this.#isReliable) {

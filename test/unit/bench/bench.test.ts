@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../helpers/embedded.js";
+import { requires } from "../../helpers/requirements.js";
 
 interface Outcome {
   status: number;
@@ -53,16 +54,26 @@ test("the help says which way a ratio is to be read", async () => {
 
 const tiny = ["--rounds", "1", "--size", "5"];
 
-test.for(["dirq", "consume", "scale", "codec"])(
-  "%s prints one JSON object a case",
+/** What a bench needs, if anything, and which part of it is enough. */
+const benches: readonly { name: string; part?: string; needs?: string }[] = [
+  ...["dirq", "consume", "scale", "codec"].map((name) => ({ name })),
+  { name: "transfer", part: "100 B reliable" },
+  { name: "transfer-rabbitmq", part: "100 B reliable", needs: "rabbitmq" },
+  { name: "transfer-amqp", part: "100 B reliable", needs: "rabbitmq" },
+];
+
+test.for(benches.filter(({ needs }) => needs === undefined || requires(needs)))(
+  "$name prints one JSON object a case",
   { timeout: 60_000 },
-  async (name) => {
-    const { status, stdout, stderr } = await bench(name, ...tiny, "--json");
+  async ({ name, part }) => {
+    const only = part === undefined ? [] : ["--only", part];
+    const { status, stdout, stderr } = await bench(name, ...tiny, ...only, "--json");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const lines = stdout.trimEnd().split("\n");
     expect(lines.length).toBeGreaterThan(1);
     for (const line of lines) {
       const row = JSON.parse(line) as Record<string, unknown>;
+      expect(row.case).toContain(part ?? "");
       expect(Object.keys(row)).toEqual(["bench", "case", "ours", "baseline", "against", "ratio", "unit"]);
       expect(row.bench).toBe(name);
       for (const key of ["case", "against", "unit"]) expect(row[key], key).toMatch(/./);
