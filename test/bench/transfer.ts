@@ -78,14 +78,25 @@ export interface Task {
   readonly size: number;
   /** Where our queues are, and how durable. */
   readonly place: Place;
-  readonly durability?: Durability;
+  readonly durability?: Durability | undefined;
 }
 
 const stompContest = (name: string, task: Task): Contest => {
   const { baselines, ...rest } = contest(name, task, "bare client", mover(bare(task)));
-  const withFiles = () => bareWithFiles(task, (duties) => mover(bare(task), duties));
+  const withFiles = (durability?: Durability) =>
+    bareWithFiles({ ...task, durability }, (duties) => mover(bare(task), duties));
+  // What the files alone cost, in any order and with nothing waited for.
+  const unsynced = task.durability && { "bare client, files, no sync": () => withFiles() };
   const byStompit = () => measure(task.size, mover(stompit(task)));
-  return { ...rest, baselines: { ...baselines, "bare client, files": withFiles, stompit: byStompit } };
+  return {
+    ...rest,
+    baselines: {
+      ...baselines,
+      "bare client, files": () => withFiles(task.durability),
+      ...unsynced,
+      stompit: byStompit,
+    },
+  };
 };
 
 /** All directions, by an agent's parts and by something without queues. */
