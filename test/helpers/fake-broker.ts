@@ -18,15 +18,19 @@ export type Manner =
   | "stops reading"
   | "refuses";
 
-export interface FakeBroker {
-  readonly agent: TestBroker["agent"];
-  readonly uri: string;
+interface Counts {
   /** How many connections there were. */
   readonly clients: number;
   /** How many messages have come, each as often as it came. */
   readonly asked: number;
   /** How many were not confirmed at once. */
   readonly most: number;
+}
+
+export interface FakeBroker {
+  readonly agent: TestBroker["agent"];
+  readonly uri: string;
+  readonly counts: Counts;
   stop(): Promise<void>;
 }
 
@@ -34,7 +38,8 @@ export interface FakeBroker {
 const MOMENT_MS = 50;
 
 /** What waits to be confirmed, and the counts of it. */
-class Waiting<Item> {
+class Waiting<Item> implements Counts {
+  clients = 0;
   asked = 0;
   most = 0;
   readonly #manner: Manner;
@@ -57,6 +62,7 @@ class Waiting<Item> {
 async function startStomp(manner: Manner): Promise<FakeBroker> {
   const waiting = new Waiting<string>(manner);
   const server = await startStompServer(async (peer) => {
+    waiting.clients++;
     await peer.login();
     if (manner === "stops reading") peer.socket.pause();
     if (manner === "stops reading" || manner === "says nothing") return await peer.left();
@@ -73,15 +79,7 @@ async function startStomp(manner: Manner): Promise<FakeBroker> {
   return {
     agent: "stompclt",
     uri: formatUri(server.uri),
-    get clients() {
-      return server.clients;
-    },
-    get asked() {
-      return waiting.asked;
-    },
-    get most() {
-      return waiting.most;
-    },
+    counts: waiting,
     stop: () => server.stop(),
   };
 }
@@ -89,8 +87,7 @@ async function startStomp(manner: Manner): Promise<FakeBroker> {
 async function startAmqp(manner: Manner): Promise<FakeBroker> {
   const waiting = new Waiting<Delivery>(manner);
   const peer = await startAmqpPeer();
-  let clients = 0;
-  peer.container.on("connection_open", () => void clients++);
+  peer.container.on("connection_open", () => void waiting.clients++);
   peer.container.on("message", ({ delivery }: EventContext) => {
     if (!delivery || manner === "says nothing") return;
     if (manner === "refuses") {
@@ -109,24 +106,15 @@ async function startAmqp(manner: Manner): Promise<FakeBroker> {
   return {
     agent: "amqpclt",
     uri: peer.uri,
-    get clients() {
-      return clients;
-    },
-    get asked() {
-      return waiting.asked;
-    },
-    get most() {
-      return waiting.most;
-    },
+    counts: waiting,
     stop: async () => peer[Symbol.asyncDispose](),
   };
 }
 
 async function startAmqp091(manner: Manner): Promise<FakeBroker> {
   const waiting = new Waiting<() => void>(manner);
-  let clients = 0;
   const peer = await startAmqp091Peer((client) => {
-    clients++;
+    waiting.clients++;
     client.answers = (request) => {
       // Queues are declared on other channels, and before.
       if (request === "50.10" && manner === "stops reading") setImmediate(() => client.socket.pause());
@@ -147,15 +135,7 @@ async function startAmqp091(manner: Manner): Promise<FakeBroker> {
   return {
     agent: "amqpclt",
     uri: peer.uri,
-    get clients() {
-      return clients;
-    },
-    get asked() {
-      return waiting.asked;
-    },
-    get most() {
-      return waiting.most;
-    },
+    counts: waiting,
     stop: () => peer.stop(),
   };
 }

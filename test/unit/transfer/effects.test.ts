@@ -40,10 +40,10 @@ describe.each(Object.entries(fakeBrokers))("with %s", (_, startFake) => {
 
   test("--lazy connects for a message only", async () => {
     expect(await send("confirms", "--lazy")).toMatchObject(ok);
-    expect(broker?.clients).toBe(0);
+    expect(broker?.counts.clients).toBe(0);
     fill(1);
     expect(await send("confirms", "--lazy")).toMatchObject(ok);
-    expect(broker?.clients).toBe(1);
+    expect(broker?.counts.clients).toBe(1);
     expect(queue.count()).toBe(0);
   });
 
@@ -53,7 +53,7 @@ describe.each(Object.entries(fakeBrokers))("with %s", (_, startFake) => {
   ])("--window %s: so many are not confirmed at most, of 6", async (window, expected) => {
     fill(6);
     expect(await send({ confirmsAt: expected }, "--reliable", "--window", window)).toMatchObject(ok);
-    expect(broker?.most).toBe(expected);
+    expect(broker?.counts.most).toBe(expected);
     expect(queue.count()).toBe(0);
   });
 
@@ -83,7 +83,7 @@ describe.each(Object.entries(fakeBrokers))("with %s", (_, startFake) => {
     const { status, stderr } = await send("says nothing", "--reliable", ...times, "--no-reconnect");
     expect(stderr).toMatch(/(No receipt for SEND within|has not answered for) 0\.1 s\n$/);
     expect(status).toBe(69);
-    expect(broker?.clients).toBe(1);
+    expect(broker?.counts.clients).toBe(1);
     expect(queue.count()).toBe(1);
   });
 
@@ -115,7 +115,7 @@ describe.each(Object.entries(fakeBrokers))("with %s", (_, startFake) => {
     const { status, stderr } = await send("refuses", "--reliable", "--max-attempts", most);
     expect(stderr).toMatch(/(not this one|released|nacked); it stays where it is\n$/);
     expect(status).toBe(65);
-    expect(broker?.asked).toBe(expected);
+    expect(broker?.counts.asked).toBe(expected);
     expect(queue.count()).toBe(1);
   });
 
