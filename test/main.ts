@@ -26,9 +26,9 @@ process.exitCode = (await main()) ? 0 : 1;
 async function main(): Promise<boolean> {
   if (!provide()) return false;
   if (checks) {
-    const lint = await run(join(root, "node_modules/.bin/eslint"), ["."]);
-    const format = await run(join(root, "node_modules/.bin/prettier"), ["--check", "."]);
-    if (lint !== 0 || format !== 0) return false;
+    const lint = run(join(root, "node_modules/.bin/eslint"), ["."]);
+    const format = run(join(root, "node_modules/.bin/prettier"), ["--check", "."]);
+    if ((await lint) !== 0 || (await format) !== 0) return false;
   }
   rmSync(report, { force: true });
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
