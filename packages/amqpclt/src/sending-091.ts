@@ -76,13 +76,13 @@ class Sender091 implements SendingConnection<Parcel091> {
   readonly #connection: Connection091;
   readonly #channel: Channel;
   readonly #isReliable: boolean;
-  /** What is declared, or is being declared, by destination; of this connection only, since queues may go. */
-  readonly #declared = new Map<string, true | Promise<void>>();
+  /** Destinations that are declared; of this connection only, since queues may go. */
+  readonly #declared = new Set<string>();
+  /** Those that are being declared. What is to go there waits in memory, so that no more is taken meanwhile. */
+  readonly #declaring = new Map<string, Promise<void>>();
   readonly #published = new Set<Published>();
   #isBlocked = false;
   #isFull = false;
-  /** How many destinations are being declared. What is to go there waits in memory, so that no more is taken. */
-  #declaring = 0;
   #hasRoom = true;
   #room = Promise.resolve();
   #tellRoom: () => void = () => undefined;
@@ -108,10 +108,10 @@ class Sender091 implements SendingConnection<Parcel091> {
   }
 
   send(parcel: Parcel091, done: Done): boolean {
-    const declared = this.#declared.get(parcel.destination) ?? this.#declare(parcel);
-    if (declared === true) this.#publish(parcel, done);
+    if (this.#declared.has(parcel.destination)) this.#publish(parcel, done);
     else {
-      declared.then(
+      const declaring = this.#declaring.get(parcel.destination) ?? this.#declare(parcel);
+      declaring.then(
         () => this.#publish(parcel, done),
         (error: Error) => done({ reason: error.message }),
       );
@@ -125,7 +125,7 @@ class Sender091 implements SendingConnection<Parcel091> {
 
   get awaited(): unknown {
     if (this.#isBlocked) return undefined;
-    const declaring = [...this.#declared.values()].find((declared) => declared !== true);
+    const [declaring] = this.#declaring.values();
     const [published] = this.#published;
     return declaring ?? published ?? (this.#isFull ? this.#connection.taken : undefined);
   }
@@ -145,19 +145,17 @@ class Sender091 implements SendingConnection<Parcel091> {
 
   #declare({ destination, address }: Parcel091): Promise<void> {
     const work = this.#declareNow(address);
-    this.#declared.set(destination, work);
-    this.#declaring++;
+    this.#declaring.set(destination, work);
     this.#look();
+    const end = () => {
+      this.#declaring.delete(destination);
+      this.#look();
+    };
     // The first to hear of the end: those that wait for it follow at once, and nothing can come between.
-    work
-      .then(
-        () => this.#declared.set(destination, true),
-        () => this.#declared.delete(destination),
-      )
-      .finally(() => {
-        this.#declaring--;
-        this.#look();
-      });
+    work.then(() => {
+      this.#declared.add(destination);
+      end();
+    }, end);
     return work;
   }
 
@@ -228,7 +226,7 @@ class Sender091 implements SendingConnection<Parcel091> {
 
   /** Whether there is room now, and tell if there is again. */
   #look(): void {
-    const hasRoom = !this.#isFull && !this.#isBlocked && this.#declaring === 0;
+    const hasRoom = !this.#isFull && !this.#isBlocked && this.#declaring.size === 0;
     if (this.#hasRoom && !hasRoom) this.#room = new Promise((resolve) => (this.#tellRoom = resolve));
     if (!this.#hasRoom && hasRoom) this.#tellRoom();
     this.#hasRoom = hasRoom;
