@@ -269,10 +269,17 @@ export class Transfer {
 
   /** Wait until `ms` are over, `room` is done, the run fails or stops; without `room`, until one is settled. */
   async #sleep(ms: number, room?: Promise<void>): Promise<void> {
+    const end = performance.now() + ms;
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        if (ms < 2 ** 31) timer = setTimeout(resolve, Math.max(0, ms));
+        // A timer counts from the beginning of the loop's turn, and may be early: without room that is one too many.
+        const tick = () => {
+          const left = end - performance.now();
+          if (left <= 0) resolve();
+          else timer = setTimeout(tick, left);
+        };
+        if (ms < 2 ** 31) tick();
         this.#wake = () => {
           if (!room || this.#failure || this.#stopping) resolve();
         };
