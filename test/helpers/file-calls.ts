@@ -54,7 +54,7 @@ export class Moment {
           action();
         } catch (error) {
           // A close that fails has closed all the same.
-          if (name === "closeSync") call(...args);
+          if (name === "closeSync" || name === "close") call(...args);
           throw error;
         }
       }

@@ -193,6 +193,16 @@ export function queueContract<Element>(
         expect(await queue.addMany([])).toEqual([]);
       });
 
+      test("tells of all that is added, in order, once it is there", async () => {
+        const queue = open({ path });
+        const told: string[] = [];
+        const names = await queue.addMany(elements(100), (added) => {
+          told.push(...added);
+          expect(queue.count()).toBeGreaterThanOrEqual(told.length);
+        });
+        expect(told).toEqual(names);
+      });
+
       test("shows each element to others whole or not at all, and one who takes them has each once", async () => {
         const reached = await atEveryCall(async (moment) => {
           removeDirectory(path);
@@ -215,11 +225,13 @@ export function queueContract<Element>(
           const queue = open({ path }, { calls: moment.calls, clock });
           const error = moment.fail("EIO");
           let added = 0;
+          let thrown: unknown;
           try {
-            added = (await queue.addMany(elements(3))).length;
-          } catch (thrown) {
-            expect(thrown).toBe(error);
+            await queue.addMany(elements(3), (names) => void (added += names.length));
+          } catch (reason) {
+            thrown = reason;
           }
+          expect(thrown).toBe(added === 3 ? undefined : error);
           moment.disarm();
           queue.add(element(3));
           forward(3600);

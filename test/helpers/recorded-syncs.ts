@@ -40,6 +40,10 @@ export function recording(top: string) {
       fs.closeSync(fd);
       open.delete(fd);
     },
+    close: (fd, callback) => {
+      open.delete(fd);
+      fs.close(fd, callback);
+    },
     fdatasyncSync: synced,
     fsyncSync: synced,
     fdatasync: syncedLater,

@@ -25,6 +25,7 @@ export type FileCalls = Pick<
   | "watch"
   | "writeFileSync"
 > & {
+  close(fd: number, done: Done): void;
   fdatasync(fd: number, done: Done): void;
   fsync(fd: number, done: Done): void;
 };

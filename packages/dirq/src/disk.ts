@@ -16,7 +16,7 @@ import {
 } from "./name.js";
 import { checkPurgeOptions, defaults, type DiskQueueOptions, type Durability } from "./options.js";
 import { Quarantine, type Quarantined } from "./quarantine.js";
-import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
+import type { DirQueue, OnAdded, PurgeOptions, PurgeReport } from "./queue.js";
 import { QueueSearch } from "./search.js";
 
 /** What a queue stands on; tests put their own in. */
@@ -31,7 +31,7 @@ export interface Limits {
   readonly maxlock: number;
 }
 
-/** So many files are synced together; more are no faster, and each of them is open. */
+/** So many files are synced together; more are no faster, and those of two such groups are open. */
 const MOST_OPEN = 128;
 
 /** The work of a purge in small steps; each yields what it removed, if it did. */
@@ -87,8 +87,11 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   protected abstract addOne(element: ToAdd): string;
   /** As `addOne`; the element is locked before anybody can see it. */
   protected abstract addLocked(element: ToAdd): string;
-  /** As `addOne`, and the files of all of them are synced together. After an error none counts as added. */
-  protected abstract addGroup(elements: readonly ToAdd[]): Promise<string[]>;
+  /**
+   * As `addOne`, and the files of all of them are synced together. They are written at once, and get their names
+   * when it is their turn. After an error, also of those before them, none counts as added.
+   */
+  protected abstract addGroup(elements: readonly ToAdd[], turn: Promise<unknown>): Promise<string[]>;
   /** Lock an element. Returns why not, if not. */
   protected abstract tryLock(file: string): string | undefined;
   /** Whether somebody has locked the element. */
@@ -116,18 +119,46 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     return name;
   }
 
-  async addMany(elements: Iterable<ToAdd>): Promise<string[]> {
+  async addMany(elements: Iterable<ToAdd>, onAdded?: OnAdded): Promise<string[]> {
     const names: string[] = [];
+    const tell = (added: readonly string[]) => {
+      names.push(...added);
+      onAdded?.(added);
+    };
     if (this.durability === "none") {
-      await inSlices(elements, (element) => void names.push(this.add(element)));
+      await inSlices(elements, (element) => tell([this.add(element)]));
       return names;
     }
-    for (const group of groups(elements, Math.max(1, Math.floor(MOST_OPEN / this.filesEach)))) {
-      const added = await this.addGroup(group);
-      if (this.durability === "full") await this.durableNames.syncMany(added);
-      names.push(...added);
+    let published: Promise<unknown> = Promise.resolve();
+    let safe = published;
+    let safeBefore = published;
+    try {
+      for (const group of groups(elements, Math.max(1, Math.floor(MOST_OPEN / this.filesEach)))) {
+        const before = [published, safeBefore];
+        // Written now, while others are on their way to the disk: the files of the one before, the names of the next.
+        const adding = this.addGroup(group, published);
+        published = adding;
+        safeBefore = safe;
+        safe = this.#secure(adding, safe).then(tell);
+        // It may fail before anybody waits for it.
+        safe.catch(() => undefined);
+        if (!(await areFulfilled(before))) break;
+      }
+    } finally {
+      // Also if the elements have failed: nothing is under way then.
+      await areFulfilled([safe]);
     }
+    await safe;
     return names;
+  }
+
+  /** Bring the names of what is added to the disk, if that is promised; in order, and none after an error. */
+  async #secure(adding: Promise<string[]>, before: Promise<unknown>): Promise<string[]> {
+    await Promise.allSettled([adding, before]);
+    await before;
+    const added = await adding;
+    if (this.durability === "full") await this.durableNames.syncMany(added);
+    return added;
   }
 
   copy(): this {
@@ -336,6 +367,10 @@ async function inSlices<Item>(
     signal?.throwIfAborted();
     slice = Date.now() + SLICE_MS;
   }
+}
+
+async function areFulfilled(promises: readonly Promise<unknown>[]): Promise<boolean> {
+  return (await Promise.allSettled(promises)).every(({ status }) => status === "fulfilled");
 }
 
 /** The items in arrays of so many, and one of the rest. */

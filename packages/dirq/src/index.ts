@@ -26,7 +26,7 @@ export {
   type QueueType,
 } from "./options.js";
 export type { Quarantined } from "./quarantine.js";
-export { openQueue, type DirQueue, type PurgeOptions, type PurgeReport } from "./queue.js";
+export { openQueue, type DirQueue, type OnAdded, type PurgeOptions, type PurgeReport } from "./queue.js";
 export type { Fields, FieldsToAdd } from "./schema.js";
 export { QueueSet } from "./set.js";
 export { SimpleQueue } from "./simple.js";

@@ -89,7 +89,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
     return this.#addFiles(this.#demandSchema().encode(element), true);
   }
 
-  protected async addGroup(group: readonly FieldsToAdd[]): Promise<string[]> {
+  protected async addGroup(group: readonly FieldsToAdd[], turn: Promise<unknown>): Promise<string[]> {
     const schema = this.#demandSchema();
     const elements = group.map((element) => schema.encode(element));
     const temporaries: string[] = [];
@@ -105,6 +105,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
         for (const fd of open) this.files.closeQuietly(fd);
       }
       await this.files.syncDirs(temporaries);
+      await turn;
       this.masked(() => {
         for (const [n, temporary] of temporaries.entries()) {
           // RACE: a purge took it for left behind: all of it again.

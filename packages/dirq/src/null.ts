@@ -2,7 +2,7 @@ import { consumePlain, type ConsumeOptions, type Consumer } from "./consume.js";
 import { DirqError, notRegular } from "./errors.js";
 import { Files } from "./files.js";
 import { checkOptions, checkPurgeOptions, type NullQueueOptions } from "./options.js";
-import type { DirQueue, PurgeOptions, PurgeReport } from "./queue.js";
+import type { DirQueue, OnAdded, PurgeOptions, PurgeReport } from "./queue.js";
 import type { Surroundings } from "./disk.js";
 
 /**
@@ -35,8 +35,10 @@ export class NullQueue implements DirQueue {
     return "";
   }
 
-  async addMany(elements: Iterable<unknown>): Promise<string[]> {
-    return await Promise.resolve(Array.from(elements, () => ""));
+  async addMany(elements: Iterable<unknown>, onAdded?: OnAdded): Promise<string[]> {
+    const names = await Promise.resolve(Array.from(elements, () => ""));
+    onAdded?.(names);
+    return names;
   }
 
   /**

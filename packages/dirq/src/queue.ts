@@ -12,6 +12,9 @@ import {
 import type { Quarantined } from "./quarantine.js";
 import { SimpleQueue } from "./simple.js";
 
+/** Told the names of elements that count as added from now on. */
+export type OnAdded = (names: readonly string[]) => void;
+
 /**
  * A queue of elements in a directory, shared by any number of processes in any language.
  *
@@ -41,10 +44,11 @@ export interface DirQueue<Element = unknown> extends Iterable<string> {
 
   /**
    * Add elements in groups, each brought to the disk together: in the durable modes that is many times
-   * faster than one by one. Returns their names, in order. After an error none of them counts as added,
-   * though some may be there.
+   * faster than one by one. The elements are asked for as there is room for them. Returns their names, in order.
+   * `onAdded` is told the names of each part, in order too, as soon as it counts as added; after an error nothing
+   * else does, though some may be there.
    */
-  addMany(elements: Iterable<Element>): Promise<string[]>;
+  addMany(elements: Iterable<Element>, onAdded?: OnAdded): Promise<string[]>;
 
   /**
    * Lock an element so that only this process works on it.

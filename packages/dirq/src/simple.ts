@@ -122,7 +122,10 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     });
   }
 
-  protected async addGroup(group: readonly (string | Uint8Array)[]): Promise<string[]> {
+  protected async addGroup(
+    group: readonly (string | Uint8Array)[],
+    turn: Promise<unknown>,
+  ): Promise<string[]> {
     const directory = this.#insertionDirectory();
     const temporaries: Temporary[] = [];
     let published = 0;
@@ -132,6 +135,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
           for (const data of group) temporaries.push(this.#writeTemporary(directory, data, true));
         });
         await this.files.syncFiles(temporaries.map(({ fd }) => fd));
+        await turn;
       } finally {
         for (const { fd } of temporaries) this.files.closeQuietly(fd);
       }

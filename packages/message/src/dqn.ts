@@ -5,9 +5,10 @@ import {
   type FieldsToAdd,
   type Consumer,
   type NormalQueueOptions,
+  type OnAdded,
   type Surroundings,
 } from "@spoolwire/dirq";
-import { messageIn, reading } from "./element.js";
+import { mapped, messageIn, reading } from "./element.js";
 import { MessageError } from "./errors.js";
 import { checkLimits, type MessageLimits } from "./limits.js";
 import type { Header } from "./header.js";
@@ -49,8 +50,8 @@ export class DqnQueue extends NormalQueue implements MessageQueue {
     return this.add(toFields(message));
   }
 
-  addMessages(messages: Iterable<Message>): Promise<string[]> {
-    return this.addMany(Array.from(messages, toFields));
+  addMessages(messages: Iterable<Message>, onAdded?: OnAdded): Promise<string[]> {
+    return this.addMany(mapped(messages, toFields), onAdded);
   }
 
   addQuarantinedMessage(message: Message, reason: string): string {

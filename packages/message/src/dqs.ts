@@ -2,11 +2,12 @@ import {
   SimpleQueue,
   type ConsumeOptions,
   type Consumer,
+  type OnAdded,
   type QueueOptions,
   type Surroundings,
 } from "@spoolwire/dirq";
 import { parseCompression } from "./compression.js";
-import { messageIn, reading } from "./element.js";
+import { mapped, messageIn, reading } from "./element.js";
 import { checkLimits, type MessageLimits } from "./limits.js";
 import { Message, type WriteOptions } from "./message.js";
 import type { MessageQueue } from "./queue.js";
@@ -47,8 +48,11 @@ export class DqsQueue extends SimpleQueue implements MessageQueue {
     return this.add(message.stringify(this.#write));
   }
 
-  addMessages(messages: Iterable<Message>): Promise<string[]> {
-    return this.addMany(Array.from(messages, (message) => message.stringify(this.#write)));
+  addMessages(messages: Iterable<Message>, onAdded?: OnAdded): Promise<string[]> {
+    return this.addMany(
+      mapped(messages, (message) => message.stringify(this.#write)),
+      onAdded,
+    );
   }
 
   addQuarantinedMessage(message: Message, reason: string): string {

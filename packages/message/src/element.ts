@@ -22,3 +22,8 @@ export const reading = (queue: MessageQueue): Reading<Message> => ({
   read: (name) => queue.getMessage(name),
   isMalformed: (error) => error instanceof MessageError || isBadData(error),
 });
+
+/** Each of these made into something else, when it is asked for. */
+export function* mapped<From, To>(items: Iterable<From>, make: (item: From) => To): Iterable<To> {
+  for (const item of items) yield make(item);
+}

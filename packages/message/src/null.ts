@@ -1,5 +1,8 @@
-import { consumePlain, DirqError } from "@spoolwire/dirq";
+import { consumePlain, DirqError, NullQueue } from "@spoolwire/dirq";
 import type { MessageQueue } from "./queue.js";
+
+const hole = new NullQueue({});
+const discard: MessageQueue["addMany"] = (elements, onAdded) => hole.addMany(elements, onAdded);
 
 /**
  * A black hole, as /dev/null: what is added is gone, and the queue is always empty. Nothing is on disk.
@@ -14,9 +17,9 @@ export class NullMessageQueue implements MessageQueue {
   readonly copy = () => new NullMessageQueue();
 
   readonly add: MessageQueue["add"] = () => "";
-  readonly addMany: MessageQueue["addMany"] = async (elements) => Array.from(elements, () => "");
+  readonly addMany: MessageQueue["addMany"] = discard;
   readonly addMessage: MessageQueue["addMessage"] = () => "";
-  readonly addMessages: MessageQueue["addMessages"] = async (messages) => Array.from(messages, () => "");
+  readonly addMessages: MessageQueue["addMessages"] = discard;
 
   readonly lock: MessageQueue["lock"] = (name, permissive = true) => !permissive && gone(name);
   readonly unlock: MessageQueue["unlock"] = (name, permissive = false) => !permissive && gone(name);

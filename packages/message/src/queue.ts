@@ -1,4 +1,4 @@
-import type { ConsumeOptions, Consumer, DirQueue } from "@spoolwire/dirq";
+import type { ConsumeOptions, Consumer, DirQueue, OnAdded } from "@spoolwire/dirq";
 import { DqnQueue, type DqnOptions } from "./dqn.js";
 import { DqsQueue, type DqsOptions } from "./dqs.js";
 import type { Message } from "./message.js";
@@ -14,7 +14,7 @@ export interface MessageQueue extends DirQueue {
   addMessage(message: Message): string;
 
   /** Add messages in groups, as `addMany` does. */
-  addMessages(messages: Iterable<Message>): Promise<string[]>;
+  addMessages(messages: Iterable<Message>, onAdded?: OnAdded): Promise<string[]>;
 
   /** Put a message straight into the quarantine, as `addQuarantined` does. */
   addQuarantinedMessage(message: Message, reason: string): string;

@@ -4,9 +4,12 @@ import type { Logger } from "@spoolwire/program";
 import { Pauses, type BackOff } from "./back-off.js";
 import type { Settle, Sink } from "./sink.js";
 
-/** So much may wait for the disk before the source is slowed: messages, and their size. */
-const MOST_WAITING = 1000;
-const MOST_WAITING_SIZE = 16 * 1024 * 1024;
+/** So much may be on its way to the disk before the source is slowed: messages, and their size. */
+const MOST_PENDING = 1000;
+const MOST_PENDING_SIZE = 16 * 1024 * 1024;
+
+/** So many are given to the queue in one call, which keeps their names. */
+const MOST_AT_ONCE = 10_000;
 
 /** What passes, or what an operator can put right, while we wait. */
 const passing = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EACCES", "EPERM", "ENOENT"];
@@ -14,8 +17,9 @@ const passing = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EACCES
 /** There may be room for less. */
 const full = ["ENOSPC", "EDQUOT"];
 
-interface Waiting {
+interface Pending {
   readonly message: Message;
+  readonly size: number;
   readonly settle: Settle;
 }
 
@@ -23,8 +27,8 @@ interface Waiting {
  * Messages into a directory queue: safe once they are in it, as durable as it is. Those that come at once, or
  * while the disk is busy with others, are committed together.
  *
- * With a back-off a disk that fails (full, read-only, …) is tried again for as long: what waits is not settled by
- * then, so that a source that acknowledges is slowed, and nothing is lost.
+ * With a back-off a disk that fails (full, read-only, …) is tried again for as long: what is on its way is not
+ * settled by then, so that a source that acknowledges is slowed, and nothing is lost.
  */
 export class QueueSink implements Sink {
   readonly name: string;
@@ -32,9 +36,14 @@ export class QueueSink implements Sink {
   readonly #log: Logger;
   readonly #backOff: BackOff | undefined;
   readonly #stopping = new AbortController();
-  #waiting: Waiting[] = [];
-  #waitingSize = 0;
+  /** What the queue has not asked for yet. */
+  readonly #waiting: Pending[] = [];
+  /** All that is not settled. */
+  #pending = 0;
+  #pendingSize = 0;
   #committing: Promise<void> | undefined;
+  /** Somebody waits for room. */
+  #madeRoom: (() => void) | undefined;
   /** The disk is tried again, and that was told. */
   #isHeldUp = false;
 
@@ -49,11 +58,12 @@ export class QueueSink implements Sink {
   async start(): Promise<void> {}
 
   send(message: Message, settle: Settle): Promise<void> | undefined {
-    this.#waiting.push({ message, settle });
-    this.#waitingSize += message.size;
+    const { size } = message;
+    this.#waiting.push({ message, size, settle });
+    this.#pending++;
+    this.#pendingSize += size;
     this.#committing ??= this.#commit();
-    const hasRoom = this.#waiting.length < MOST_WAITING && this.#waitingSize < MOST_WAITING_SIZE;
-    return hasRoom ? undefined : this.#committing;
+    return this.#hasRoom() ? undefined : new Promise((resolve) => (this.#madeRoom = resolve));
   }
 
   quarantine(message: Message, reason: string): string {
@@ -66,37 +76,36 @@ export class QueueSink implements Sink {
     await this.#committing;
   }
 
+  #hasRoom(): boolean {
+    return this.#pending < MOST_PENDING && this.#pendingSize < MOST_PENDING_SIZE;
+  }
+
   async #commit(): Promise<void> {
-    // The first group begins when all that comes at once is here.
+    // It begins when all that comes at once is here.
     await new Promise(setImmediate);
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      this.#waitingSize = 0;
-      await this.#settleGroup(group);
-      if (this.#isHeldUp) this.#log.info(`${this.name} can be written again`);
-      this.#isHeldUp = false;
-    }
+    while (this.#waiting.length > 0) await this.#settleAll(this.#waiting);
     this.#committing = undefined;
   }
 
-  async #settleGroup(group: Waiting[]): Promise<void> {
+  /** Take these from their list, more than there are if more come meanwhile, and settle them. */
+  async #settleAll(waiting: Pending[]): Promise<void> {
     const pauses = this.#backOff && new Pauses(this.#backOff);
     for (let attempt = 1; ; attempt++) {
-      const failure = await this.#add(group);
-      const code = failure?.code ?? "";
+      const { failure, left } = await this.#add(waiting);
+      if (!failure) return;
+      const code = failure.code ?? "";
       const isOver = this.#stopping.signal.aborted || attempt >= (this.#backOff?.attempts ?? 1);
       // One of them cannot be written, such as half of a surrogate pair: it shows which, and the others go on. Or
       // there may be room for a part of them, and never for all at once.
       const isDivided = failure instanceof TypeError || (full.includes(code) && !isOver);
-      if (isDivided && group.length > 1) {
-        const half = group.length >> 1;
-        await this.#settleGroup(group.slice(0, half));
-        await this.#settleGroup(group.slice(half));
+      if (isDivided && left.length > 1) {
+        const half = left.splice(left.length >> 1);
+        await this.#settleAll(left);
+        await this.#settleAll(half);
         return;
       }
-      if (!failure || !pauses || isOver || !passing.includes(code)) {
-        this.#settle(group, failure);
+      if (!pauses || isOver || !passing.includes(code)) {
+        this.#refuse(left, failure);
         return;
       }
       if (!this.#isHeldUp) {
@@ -104,25 +113,54 @@ export class QueueSink implements Sink {
       }
       this.#isHeldUp = true;
       await sleep(pauses.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      waiting = left;
     }
   }
 
-  /** Add all of a group, or nothing. @returns why not */
-  async #add(group: readonly Waiting[]): Promise<NodeJS.ErrnoException | undefined> {
+  /** Add and settle what waits in this list. @returns why not, and what is left of it */
+  async #add(waiting: Pending[]): Promise<{ failure?: NodeJS.ErrnoException; left: Pending[] }> {
+    const asked: Pending[] = [];
+    function* messages() {
+      for (let count = 0; count < MOST_AT_ONCE; count++) {
+        const next = waiting.shift();
+        if (!next) return;
+        asked.push(next);
+        yield next.message;
+      }
+    }
     try {
-      await this.#queue.addMessages(group.map(({ message }) => message));
-      return undefined;
+      await this.#queue.addMessages(messages(), (names) => this.#added(asked.splice(0, names.length)));
+      return { left: [] };
     } catch (error) {
-      return error as Error;
+      return { failure: error as Error, left: [...asked, ...waiting.splice(0)] };
     }
   }
 
-  #settle(group: readonly Waiting[], failure?: Error): void {
-    if (failure) this.#isHeldUp = false;
-    const told =
-      failure instanceof TypeError
+  #added(group: readonly Pending[]): void {
+    if (this.#isHeldUp) this.#log.info(`${this.name} can be written again`);
+    this.#isHeldUp = false;
+    this.#settle(group);
+  }
+
+  #refuse(group: readonly Pending[], failure: Error): void {
+    this.#isHeldUp = false;
+    const cannotBeWritten = failure instanceof TypeError;
+    this.#settle(
+      group,
+      cannotBeWritten
         ? new MessageError("MESSAGE_NOT_SENDABLE", failure.message, { cause: failure })
-        : failure;
-    for (const { settle } of group) settle(told);
+        : failure,
+    );
+  }
+
+  #settle(group: readonly Pending[], failure?: Error): void {
+    for (const { size, settle } of group) {
+      this.#pending--;
+      this.#pendingSize -= size;
+      settle(failure);
+    }
+    if (!this.#hasRoom()) return;
+    this.#madeRoom?.();
+    this.#madeRoom = undefined;
   }
 }

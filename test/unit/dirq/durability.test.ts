@@ -137,6 +137,94 @@ describe("addMany", () => {
     expect(temporaries(path)).toEqual([]);
   });
 
+  test("writes a group while the one before is on its way to the disk, and publishes them in order", async () => {
+    const { calls, done } = recording(top);
+    const late: (() => void)[] = [];
+    calls.fdatasync = (_, callback) => {
+      if (late.length < 128) late.push(() => callback(null));
+      else setImmediate(callback, null);
+    };
+    const queue = new SimpleQueue({ path, durability: "full" }, { calls });
+    const adding = queue.addMany(elements);
+    await expect.poll(() => temporaries(path).length).toBe(256);
+    // The second group is on the disk, and waits for the first.
+    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+    expect(done.filter((what) => what === publish)).toEqual([]);
+    for (const finish of late) finish();
+    const names = await adding;
+    expect(names.map((name) => (queue.lock(name), queue.get(name).toString()))).toEqual(elements);
+    expect(names).toEqual([...names].sort());
+  });
+
+  test("tells of each group when its names are on the disk", async () => {
+    const { calls, done } = recording(top);
+    const queue = new SimpleQueue({ path, durability: "full", granularity: 0xffffffff }, { calls });
+    const synced: number[] = [];
+    const directories = () => done.filter((what) => what === "sync dir").length;
+    await queue.addMany(elements, () => synced.push(directories()));
+    expect(synced).toEqual([1, 2, 3]);
+  });
+
+  test("that cannot bring the names of a group to the disk tells of none from then on", async () => {
+    const error = ioError();
+    const { calls, open } = recording(top);
+    let syncs = 0;
+    calls.fsync = (fd, callback) =>
+      setImmediate(callback, open.get(fd) === "dir" && ++syncs === 2 ? error : null);
+    const queue = new SimpleQueue({ path, durability: "full", granularity: 0xffffffff }, { calls });
+    const told: string[] = [];
+    const many = Array.from({ length: 10 }, () => elements).flat();
+    await expect(queue.addMany(many, (names) => void told.push(...names))).rejects.toBe(error);
+    expect(told).toEqual([...queue].slice(0, 128));
+    // Two groups more were under way.
+    expect(queue.count()).toBeLessThanOrEqual(4 * 128);
+    expect(open.size).toBe(0);
+    expect(temporaries(path)).toEqual([]);
+  });
+
+  test("that fails in its first group publishes and leaves nothing of the second, written by then", async () => {
+    const error = ioError();
+    const { calls, done, open } = recording(top);
+    let fail: ((error: Error) => void) | undefined;
+    calls.fdatasync = (_, callback) => {
+      if (fail) setImmediate(callback, null);
+      else fail = callback;
+    };
+    const queue = new SimpleQueue({ path, durability: "full" }, { calls });
+    const adding = queue.addMany(elements);
+    await expect.poll(() => temporaries(path).length).toBe(256);
+    fail?.(error);
+    await expect(adding).rejects.toBe(error);
+    expect(done.filter((what) => what === publish)).toEqual([]);
+    expect(open.size).toBe(0);
+    expect(temporaries(path)).toEqual([]);
+  });
+
+  test.each([
+    ["a disk that is full", ioError()],
+    ["what is to be added", new Error("no more")],
+  ])("that %s ends in its second group has added the first, and leaves nothing else", async (who, error) => {
+    const { calls, open } = recording(top);
+    const write = calls.writeFileSync;
+    let written = 0;
+    calls.writeFileSync = (...args) => {
+      if (who === "a disk that is full" && ++written > 200) throw error;
+      write(...args);
+    };
+    function* some() {
+      yield* elements.slice(0, 200);
+      if (who === "what is to be added") throw error;
+      yield* elements.slice(200);
+    }
+    const queue = new SimpleQueue({ path, durability: "full" }, { calls });
+    const told: string[] = [];
+    await expect(queue.addMany(some(), (names) => void told.push(...names))).rejects.toBe(error);
+    expect([...queue]).toEqual(told);
+    expect(told).toHaveLength(128);
+    expect(open.size).toBe(0);
+    expect(temporaries(path)).toEqual([]);
+  });
+
   test("lets others work while the disk does", async () => {
     const queue = new SimpleQueue({ path, durability: "full" });
     let ticks = 0;

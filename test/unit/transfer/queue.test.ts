@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, rmSync, mkdtempSync, statSync, utimesSync } from "node:fs";
+import fs, { existsSync, readFileSync, rmSync, mkdtempSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { FileCalls } from "@spoolwire/dirq";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { describeReport, QueueSink, QueueSource, Transfer, type Arrival } from "@spoolwire/transfer";
@@ -151,18 +152,18 @@ describe("a durable queue as a sink", () => {
     const { queue, sink } = durable();
     const groups: number[] = [];
     const addMany = queue.addMany.bind(queue);
-    queue.addMany = async (elements) => {
-      const group = [...elements];
-      groups.push(group.length);
-      expect(a.count()).toBe(300 - b.count());
-      const names = await addMany(group);
-      // None of them is acknowledged before the whole group is safe.
-      expect(a.count()).toBe(300 - b.count() + group.length);
-      return names;
-    };
+    queue.addMany = (elements, onAdded) =>
+      addMany(elements, (names) => {
+        groups.push(names.length);
+        // None of them is acknowledged before the whole group is safe.
+        const acknowledged = 300 - a.count();
+        expect(acknowledged).toBe(groups.slice(0, -1).reduce((sum, size) => sum + size, 0));
+        expect(b.count()).toBeGreaterThanOrEqual(acknowledged + names.length);
+        onAdded?.(names);
+      });
     const source = new QueueSource(a, log, { remove: true });
     expect(await new Transfer(source, sink, log).run(never)).toMatchObject({ confirmed: 300 });
-    expect(groups.length).toBeLessThan(300);
+    expect(groups.length).toBeLessThan(30);
     expect(drain(b)).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
   });
 
@@ -201,9 +202,9 @@ describe("a queue as a sink, whose disk fails", () => {
   function failing(times: number, code: string): void {
     const addMessages = b.addMessages.bind(b);
     let count = 0;
-    b.addMessages = async (messages) => {
+    b.addMessages = async (messages, onAdded) => {
       if (++count <= times) throw fileError(code);
-      return await addMessages(messages);
+      return await addMessages(messages, onAdded);
     };
   }
 
@@ -225,11 +226,11 @@ describe("a queue as a sink, whose disk fails", () => {
     fill(...bodies);
     const addMessages = b.addMessages.bind(b);
     const groups: number[] = [];
-    b.addMessages = async (messages) => {
+    b.addMessages = async (messages, onAdded) => {
       const group = [...messages];
       if (group.length > 3) throw fileError("ENOSPC");
       groups.push(group.length);
-      return await addMessages(group);
+      return await addMessages(group, onAdded);
     };
     const source = new QueueSource(a, log, { remove: true });
     const done = await new Transfer(source, new QueueSink(b, log, quick), log).run(never);
@@ -237,6 +238,26 @@ describe("a queue as a sink, whose disk fails", () => {
     expect(drain(b)).toEqual(bodies);
     expect(groups.length).toBeLessThan(20);
     expect(logged).toEqual([]);
+  });
+
+  test("adds nothing twice when a part of what came was safe before it failed", async () => {
+    const bodies = Array.from({ length: 300 }, (_, index) => String(index));
+    fill(...bodies);
+    let written = 0;
+    const calls: FileCalls = {
+      ...fs,
+      writeFileSync: (...args) => {
+        if (++written === 200) throw fileError("EIO");
+        fs.writeFileSync(...args);
+      },
+    };
+    const durable = new DqsQueue({ path: b.path, durability: "full" }, { calls });
+    const source = new QueueSource(a, log, { remove: true });
+    const done = await new Transfer(source, new QueueSink(durable, log, quick), log).run(never);
+    expect(done).toMatchObject({ received: 300, confirmed: 300 });
+    expect(written).toBeGreaterThan(300);
+    expect(drain(b)).toEqual(bodies);
+    expect(logged).toHaveLength(2);
   });
 
   test("can be stopped meanwhile: everything is still at the source", async () => {
