@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -33,6 +34,8 @@ function start(name: string, ...args: string[]) {
   const [program, first] = command(name);
   const child = spawn(program, [...first, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   endWithUs(child);
+  // They would take all the processors for a minute, and other tests would be late.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const closed = once(child, "close");
   const said = text(child.stdout);
   /** Let it come to its end. Returns the lines that it said. */
