@@ -135,7 +135,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     try {
       for (const group of groups(elements, Math.max(1, Math.floor(MOST_OPEN / this.filesEach)))) {
         const before = [published, safeBefore];
-        // Written now, while others are on their way to the disk: the files of the one before, the names of the next.
+        // Written now, while the files of the group before are on their way to the disk, or the names of one before that.
         const adding = this.addGroup(group, published);
         published = adding;
         safeBefore = safe;

@@ -138,8 +138,8 @@ export class Files {
     );
     if (failed !== "") return failed;
     try {
-      // ext4 begins to write a file that was cut to nothing when it is closed, for whom it is open as well or not. It
-      // takes its time for that, in which we need not wait.
+      // ext4 begins to write a file that was cut to nothing when it is closed, for whom it is open as well or not.
+      // That takes a while, and nobody has to wait for it.
       if (isHurried) quietly(() => this.#calls.ftruncateSync(fd, 0));
       this.#calls.writeFileSync(fd, data);
       if (isHurried) quietly(() => this.#calls.close(this.#calls.openSync(path, O_RDONLY), () => undefined));

@@ -135,10 +135,10 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
           for (const data of group) temporaries.push(this.#writeTemporary(directory, data, true));
         });
         await this.files.syncFiles(temporaries.map(({ fd }) => fd));
-        await turn;
       } finally {
         for (const { fd } of temporaries) this.files.closeQuietly(fd);
       }
+      await turn;
       return this.masked(() =>
         temporaries.map(({ path }, index) => {
           const name = this.#publish(path, directory);
