@@ -60,6 +60,16 @@ export function recording(top: string) {
   return { calls, done, open };
 }
 
+/** Let the first file sync end when, and as, the function says that is returned; the others succeed. */
+export function holdFirstSync(calls: FileCalls): (error: Error | null) => void {
+  let first: ((error: Error | null) => void) | undefined;
+  calls.fdatasync = (_, done) => {
+    if (first) setImmediate(done, null);
+    else first = done;
+  };
+  return (error) => first?.(error);
+}
+
 /** The error of a disk that fails. */
 export const ioError = () => Object.assign(new Error("EIO: i/o error, injected"), { code: "EIO" });
 

@@ -129,24 +129,23 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
       await inSlices(elements, (element) => tell([this.add(element)]));
       return names;
     }
-    let published: Promise<unknown> = Promise.resolve();
-    let safe = published;
-    let safeBefore = published;
+    let published = Promise.resolve<string[]>([]);
+    let safe: Promise<unknown> = published;
+    let safeBefore = safe;
     try {
       for (const group of groups(elements, Math.max(1, Math.floor(MOST_OPEN / this.filesEach)))) {
         const before = [published, safeBefore];
-        // Written now, while the files of the group before are on their way to the disk, or the names of one before that.
-        const adding = this.addGroup(group, published);
-        published = adding;
+        // Written now, while the files of the group before, and the names of the one before that, go to the disk.
+        published = this.addGroup(group, published);
         safeBefore = safe;
-        safe = this.#secure(adding, safe).then(tell);
+        safe = this.#secure(published, safe).then(tell);
         // It may fail before anybody waits for it.
         safe.catch(() => undefined);
         if (!(await areFulfilled(before))) break;
       }
     } finally {
       // Also if the elements have failed: nothing is under way then.
-      await areFulfilled([safe]);
+      await Promise.allSettled([safe]);
     }
     await safe;
     return names;
@@ -154,6 +153,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
 
   /** Bring the names of what is added to the disk, if that is promised; in order, and none after an error. */
   async #secure(adding: Promise<string[]>, before: Promise<unknown>): Promise<string[]> {
+    // When this fails, neither of them may be under way any more.
     await Promise.allSettled([adding, before]);
     await before;
     const added = await adding;

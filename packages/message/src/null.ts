@@ -1,7 +1,7 @@
 import { consumePlain, DirqError, NullQueue } from "@spoolwire/dirq";
 import type { MessageQueue } from "./queue.js";
 
-const hole = new NullQueue({});
+const hole = new NullQueue();
 const discard: MessageQueue["addMany"] = (elements, onAdded) => hole.addMany(elements, onAdded);
 
 /**

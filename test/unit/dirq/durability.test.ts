@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { SimpleQueue, type Durability } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
-import { ioError, recording, temporaries } from "../../helpers/recorded-syncs.js";
+import { holdFirstSync, ioError, recording, temporaries } from "../../helpers/recorded-syncs.js";
 
 let top: string;
 let path: string;
@@ -139,18 +139,14 @@ describe("addMany", () => {
 
   test("writes a group while the one before is on its way to the disk, and publishes them in order", async () => {
     const { calls, done } = recording(top);
-    const late: (() => void)[] = [];
-    calls.fdatasync = (_, callback) => {
-      if (late.length < 128) late.push(() => callback(null));
-      else setImmediate(callback, null);
-    };
+    const end = holdFirstSync(calls);
     const queue = new SimpleQueue({ path, durability: "full" }, { calls });
     const adding = queue.addMany(elements);
     await expect.poll(() => temporaries(path).length).toBe(256);
     // The second group is on the disk, and waits for the first.
     for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
     expect(done.filter((what) => what === publish)).toEqual([]);
-    for (const finish of late) finish();
+    end(null);
     const names = await adding;
     expect(names.map((name) => (queue.lock(name), queue.get(name).toString()))).toEqual(elements);
     expect(names).toEqual([...names].sort());
@@ -185,15 +181,11 @@ describe("addMany", () => {
   test("that fails in its first group publishes and leaves nothing of the second, written by then", async () => {
     const error = ioError();
     const { calls, done, open } = recording(top);
-    let fail: ((error: Error) => void) | undefined;
-    calls.fdatasync = (_, callback) => {
-      if (fail) setImmediate(callback, null);
-      else fail = callback;
-    };
+    const end = holdFirstSync(calls);
     const queue = new SimpleQueue({ path, durability: "full" }, { calls });
     const adding = queue.addMany(elements);
     await expect.poll(() => temporaries(path).length).toBe(256);
-    fail?.(error);
+    end(error);
     await expect(adding).rejects.toBe(error);
     expect(done.filter((what) => what === publish)).toEqual([]);
     expect(open.size).toBe(0);
