@@ -39,6 +39,37 @@ onEachBroker((broker, brokerName) => {
     );
   });
 
+  test("acknowledges nothing behind a message that stays, in STOMP 1.0", { timeout }, async () => {
+    road.fill(3);
+    expect(await runAgent("stompclt", road.sender("--reliable"))).toMatchObject(ok);
+    const { uri, auth } = broker();
+    const { status, stderr } = await runAgent("stompclt", [
+      ...[
+        "--incoming-broker-uri",
+        uri,
+        "--incoming-broker-auth",
+        auth,
+        "--incoming-broker-connect",
+        "version=1.0",
+      ],
+      ...["--subscribe", `destination=${road.destination}`, "--reliable", "--timeout-inactivity", "1"],
+      ...["--outgoing-broker-uri", uri, "--outgoing-broker-auth", auth],
+      ...["--callback-code", `if (String(bdy) === "1") throw new Error("no"); hdr.destination += "-there"`],
+    ]);
+    expect(stderr).toMatch(/check failed: no; it stays there\n$/);
+    expect(status).toBe(65);
+    const receive = () => runAgent("stompclt", road.receiver("--reliable", "--timeout-inactivity", "1"));
+    expect(await receive()).toMatchObject(ok);
+    const bodies = () =>
+      take(road.b)
+        .map(({ body }) => String(body))
+        .sort();
+    expect(bodies()).toEqual(["1", "2"]);
+    road.destination += "-there";
+    expect(await receive()).toMatchObject(ok);
+    expect(bodies()).toEqual(["0", "2"]);
+  });
+
   // The embedded broker has neither durable topics nor temporary queues.
   if (brokerName !== "embedded") {
     test("keeps a durable topic's subscription until it unsubscribes", { timeout }, async () => {

@@ -218,6 +218,7 @@ export class StompConnection {
    * Say goodbye, wait until the broker has seen all that was sent before, and close. Resolves to whether it
    * has: a broker that does not answer within `timeoutMs` (default 60,000) is left. Requests that are not
    * confirmed by then fail. May be called twice, with the same promise.
+   * @throws BrokerError BROKER_REJECTED if the broker answers that it refuses something that was sent
    */
   close(timeoutMs = 60_000): Promise<boolean> {
     this.#options.trace?.tell("api", "close");
@@ -258,17 +259,18 @@ export class StompConnection {
   async #sayGoodbye(timeoutMs: number): Promise<boolean> {
     if (this.#closed) return false;
     this.resume();
-    let confirmed = true;
+    let failure: unknown;
     try {
       await this.confirm({ command: "DISCONNECT", headers: {}, body: "" }, timeoutMs);
-    } catch {
-      // The connection ended first, or the broker is stuck.
-      confirmed = false;
+    } catch (error) {
+      failure = error;
     }
     // Either way nothing is left to say: waiting for the broker's end could last for ever.
     this.#wire.destroy();
     await this.#over;
-    return confirmed;
+    if (failure instanceof BrokerError && failure.code === "BROKER_REJECTED") throw failure;
+    // The connection ended first, or the broker is stuck.
+    return failure === undefined;
   }
 
   #receive(frame: ReceivedFrame): void {

@@ -13,6 +13,9 @@ export const noHeartBeat: HeartBeat = Object.freeze({ sendMs: 0, receiveMs: 0 })
 /** A peer is given up after this many times the agreed silence: clocks and networks are not exact. */
 const PATIENCE = 4;
 
+/** A timer for longer would fire at once, milliseconds. */
+const MOST_MS = 2 ** 31 - 1;
+
 /** From a `heart-beat` header. A header that is none, as older brokers send, means no heart-beats. */
 export function parseHeartBeat(header: string | undefined): HeartBeat {
   const match = /^\s*(\d{1,9})\s*,\s*(\d{1,9})\s*$/.exec(header ?? "");
@@ -74,6 +77,6 @@ export class Heart {
   }
 
   #every(ms: number, work: () => void): void {
-    this.#timers.push(setInterval(work, Math.max(1, ms)));
+    this.#timers.push(setInterval(work, Math.min(Math.max(1, ms), MOST_MS)));
   }
 }

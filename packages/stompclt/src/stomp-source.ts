@@ -1,5 +1,5 @@
 import type { Header, Message } from "@spoolwire/message";
-import { MessageError } from "@spoolwire/message";
+import { BrokerError, MessageError } from "@spoolwire/message";
 import { ConfigError } from "@spoolwire/program";
 import {
   toMessage,
@@ -16,6 +16,7 @@ import {
   type ReceivingConnection,
   type ReceivingProtocol,
 } from "@spoolwire/transfer";
+import { Acks } from "./acks.js";
 import { guessBrokerType, prefetchHeader } from "./broker-type.js";
 import { checkBroker, connect, type BrokerPlan } from "./connect.js";
 
@@ -23,15 +24,27 @@ import { checkBroker, connect, type BrokerPlan } from "./connect.js";
 const MOST_WAITING = 2000;
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 
-/** Messages from a STOMP broker. Reliable: each is acknowledged for itself. */
+/** Messages from a STOMP broker. Reliable: each is acknowledged once it is safe, as its subscription wants it. */
 export class StompSource extends BrokerSource {
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     super(new Receiving(checkBroker(options), options), options);
-    const { subscriptions, unsubscriptions = [] } = options;
-    if (!subscriptions.every(({ destination }) => destination)) {
-      const message = "Expected --subscribe to have destination=NAME";
+    const { reliable, subscriptions, unsubscriptions = [] } = options;
+    const refuse = (message: string) => {
       throw new ConfigError([{ message, option: "subscribe" }]);
+    };
+    if (!subscriptions.every(({ destination }) => destination)) {
+      refuse("Expected --subscribe to have destination=NAME");
+    }
+    const ids = subscriptions.map(idOf);
+    const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+    if (twice !== undefined)
+      refuse(`Expected each --subscribe to have an id of its own, got "${twice}" twice`);
+    // The broker forgets what it has sent then.
+    if (reliable && subscriptions.some(({ ack }) => ack === "auto")) {
+      refuse(
+        "Expected --subscribe to have ack=client-individual or ack=client with --reliable, got ack=auto",
+      );
     }
     if (unsubscriptions.length > subscriptions.length) {
       const got = `${unsubscriptions.length} and ${subscriptions.length}`;
@@ -58,12 +71,17 @@ class Receiving implements ReceivingProtocol {
     };
     const connection = await connect(this.brokers, this.#options, handlers, signal);
     const receiver = new Receiver(connection, this.#options, arrive);
+    const giveUp = () => connection.destroy(new BrokerError("BROKER_CLOSED", "Given up"));
+    signal.addEventListener("abort", giveUp);
     try {
       await receiver.subscribe();
+      signal.throwIfAborted();
       return receiver;
     } catch (error) {
       connection.destroy();
       throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
   };
 }
@@ -72,6 +90,7 @@ class Receiver implements ReceivingConnection {
   readonly #connection: StompConnection;
   readonly #options: BrokerSourceOptions;
   readonly #arrive: (delivery: Delivery) => void;
+  readonly #acks: Acks;
   #waiting = 0;
   #waitingBytes = 0;
   #isPaused = false;
@@ -85,6 +104,10 @@ class Receiver implements ReceivingConnection {
     this.#connection = connection;
     this.#options = options;
     this.#arrive = arrive;
+    this.#acks = new Acks((headers) => {
+      // After the end of its connection this goes nowhere: the broker delivers the message again.
+      if (!connection.isOver) connection.send(ackFrame(connection, headers));
+    });
   }
 
   /** @throws BrokerError; ConfigError if it is not known how to limit what this broker sends ahead */
@@ -94,11 +117,9 @@ class Receiver implements ReceivingConnection {
     const broker = type ?? guessBrokerType(greeting);
     log.debug(`broker ${uri} is ${broker ?? "not known"}, STOMP ${version}`);
     for (const [index, subscription] of subscriptions.entries()) {
-      const headers: Header = {
-        id: String(index),
-        ack: !reliable ? "auto" : version === "1.0" ? "client" : "client-individual",
-        ...subscription,
-      };
+      const id = idOf(subscription, index);
+      const { ack = !reliable ? "auto" : version === "1.0" ? "client" : "client-individual" } = subscription;
+      const headers: Header = { ...subscription, id, ack };
       if (prefetch !== undefined) {
         const header = prefetchHeader(broker);
         if (header === undefined) {
@@ -106,6 +127,7 @@ class Receiver implements ReceivingConnection {
         }
         headers[header] ??= String(prefetch);
       }
+      this.#acks.subscribed(id, ack);
       await this.#connection.confirm({ command: "SUBSCRIBE", headers, body: "" });
     }
   }
@@ -125,7 +147,7 @@ class Receiver implements ReceivingConnection {
         this.#taken(bytes);
         return this.#read(frame);
       },
-      accept: () => this.#acknowledge(frame.headers),
+      accept: this.#acks.arrived(frame.headers),
       describe: () => `message-id ${frame.headers["message-id"]}`,
     });
   }
@@ -151,19 +173,15 @@ class Receiver implements ReceivingConnection {
     throw new MessageError("MESSAGE_NOT_SENDABLE", tooLarge(frame.size, this.#options.maxBodySize));
   }
 
-  #acknowledge(headers: Readonly<Header>): void {
-    // After the end of its connection this goes nowhere: the broker delivers the message again.
-    if (this.#options.reliable && !this.#connection.isOver)
-      this.#connection.send(ackFrame(this.#connection, headers));
-  }
-
   async #unsubscribe(): Promise<void> {
     const { subscriptions, unsubscriptions } = this.#options;
     const connection = this.#connection;
     connection.resume();
     try {
-      for (const [index, { id = String(index), destination = "" }] of subscriptions.entries()) {
-        const plain = { command: "UNSUBSCRIBE", headers: { id, destination } as Header, body: "" };
+      for (const [index, subscription] of subscriptions.entries()) {
+        const { destination = "" } = subscription;
+        const headersOf: Header = { id: idOf(subscription, index), destination };
+        const plain = { command: "UNSUBSCRIBE", headers: headersOf, body: "" };
         const headers: Header = { ...plain.headers, ...unsubscriptions?.[index] };
         // ActiveMQ ends a durable subscription only when nobody has it any more, and we have it.
         if (headers["activemq.subscriptionName"] !== undefined) await connection.confirm(plain);
@@ -175,6 +193,9 @@ class Receiver implements ReceivingConnection {
     }
   }
 }
+
+/** Of a subscription that does not say: which it is. */
+const idOf = ({ id }: Readonly<Header>, index: number) => id ?? String(index);
 
 /** STOMP 1.2 has the `ack` header of the message as `id`, the others its `message-id`. */
 function ackFrame(

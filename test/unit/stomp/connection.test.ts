@@ -657,6 +657,20 @@ describe("closing", () => {
     }
   });
 
+  test("fails with the words of a broker that refuses what was sent", async () => {
+    const { connection, ended } = await connect(async (peer) => {
+      await peer.take("SEND");
+      await peer.take("DISCONNECT");
+      peer.socket.end(frame("ERROR", { message: "no such queue" }));
+    });
+    connection.send(send());
+    expect(await failure(connection.close())).toMatchObject({
+      code: "BROKER_REJECTED",
+      message: "The broker refuses: no such queue",
+    });
+    expect(await ended).toBeUndefined();
+  });
+
   test("after the end is false", async () => {
     const { connection, ended } = await connect(({ socket }) => void socket.end());
     expect(await ended).toMatchObject({ code: "BROKER_CLOSED" });

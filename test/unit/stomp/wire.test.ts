@@ -285,6 +285,13 @@ describe("heart-beats", () => {
     expect(state()).toBe("open");
   });
 
+  test("agreed for longer than a timer can be are looked after once in a while", async () => {
+    const interval = vi.spyOn(globalThis, "setInterval");
+    await beating({ sendMs: 0, receiveMs: 3_000_000_000 });
+    expect(interval.mock.calls.map(([, ms]) => ms)).toEqual([2 ** 31 - 1]);
+    interval.mockRestore();
+  });
+
   test("that stay away for more than four times the agreed silence end it with BROKER_TIMEOUT", async () => {
     const { state, peer } = await beating({ sendMs: 0, receiveMs: 1000 });
     vi.advanceTimersByTime(4000);

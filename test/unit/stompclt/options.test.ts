@@ -46,6 +46,22 @@ test.each<[string[], ...string[]]>([
     ],
     "Expected --unsubscribe no more often than --subscribe, got 2 and 1",
   ],
+  ...[
+    [
+      ["destination=/q/x", "destination=/q/y id=0"],
+      'Expected each --subscribe to have an id of its own, got "0" twice',
+    ],
+    [
+      ["destination=/q/x ack=auto"],
+      "Expected --subscribe to have ack=client-individual or ack=client with --reliable, got ack=auto",
+    ],
+  ].map(([subscriptions = [], message = ""]): [string[], string] => [
+    [
+      ...["--incoming-broker-uri", uri, "--reliable", "--outgoing-queue", "path=DIR/b"],
+      ...(subscriptions as string[]).flatMap((each) => ["--subscribe", each]),
+    ],
+    message as string,
+  ]),
   [
     [...queueOnly, "--outgoing-broker-uri", uri, "--outgoing-queue", "path=DIR/b"],
     "Expected one of --outgoing-broker-uri and --outgoing-queue, got --outgoing-broker-uri and --outgoing-queue",

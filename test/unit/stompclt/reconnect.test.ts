@@ -276,6 +276,21 @@ test("a sink that is not reliable holds back what it has while the broker is awa
   await sink.stop();
 });
 
+test("a sink that is not reliable ends with what the broker refuses at the end", async () => {
+  const options = await brokerOf(async (peer) => {
+    await peer.take("SEND");
+    await peer.take("DISCONNECT");
+    peer.socket.end(frame("ERROR", { message: "no such queue" }));
+  });
+  const sink = new StompSink({ ...options, reliable: false });
+  await sink.start(never);
+  void sink.send(message("1"), () => undefined);
+  await expect(sink.stop()).rejects.toMatchObject({
+    code: "BROKER_REJECTED",
+    message: "The broker refuses: no such queue",
+  });
+});
+
 describe("a source", () => {
   const subscriptions = [{ destination: "/queue/a" }, { destination: "/queue/b" }];
   const delivery = (id: string, body: string) =>
@@ -354,6 +369,33 @@ describe("a source", () => {
     const arrival = await source.next(5000);
     expect(arrival.kind === "message" && String(arrival.message.body)).toBe("at last");
     await source.stop();
+  });
+
+  test("that is stopped while it subscribes again leaves no consumer behind", async () => {
+    let left = 0;
+    const options = await brokerOf(
+      async (peer) => {
+        const { headers } = await peer.take("SUBSCRIBE");
+        peer.send(receipt(headers.receipt));
+        await peer.take("SUBSCRIBE").then(({ headers: { receipt: id } }) => peer.send(receipt(id)));
+        peer.socket.destroy();
+      },
+      async (peer) => {
+        await peer.take("SUBSCRIBE");
+        await source.stop();
+        await peer.left();
+        left++;
+      },
+    );
+    const source = new StompSource({
+      ...options,
+      subscriptions,
+      unsubscriptions: undefined,
+      prefetch: undefined,
+    });
+    await source.start(never);
+    await expect.poll(() => left).toBe(1);
+    expect(source.isUp).toBe(false);
   });
 
   test("unsubscribes at the end if it is to, in order and with what it was given", async () => {
