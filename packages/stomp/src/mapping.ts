@@ -11,12 +11,13 @@ const NOT_SENT = new Set([...OF_DELIVERY, "message-id", "transaction", "receipt-
 
 /**
  * The message in a MESSAGE frame. A body that its content type calls text, but that is not, stays bytes.
- * Counterpart: messagify().
+ * Counterpart: messagify(), which keeps all headers.
+ * @param keepsAll also those of one delivery, such as `ack` and `subscription` (default false)
  */
-export function toMessage(frame: ReceivedFrame): Message {
+export function toMessage(frame: ReceivedFrame, keepsAll = false): Message {
   const header = emptyHeader();
   for (const name in frame.headers) {
-    if (!OF_DELIVERY.has(name)) header[name] = frame.headers[name] ?? "";
+    if (keepsAll || !OF_DELIVERY.has(name)) header[name] = frame.headers[name] ?? "";
   }
   return new Message({ header, body: decodeContent(frame.body, frame.headers["content-type"]) });
 }

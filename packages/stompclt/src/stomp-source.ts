@@ -169,7 +169,7 @@ class Receiver implements ReceivingConnection {
   }
 
   #read(frame: ReceivedFrame | TooLarge): Message {
-    if ("body" in frame) return toMessage(frame);
+    if ("body" in frame) return toMessage(frame, this.#options.keepHeaders);
     throw new MessageError("MESSAGE_NOT_SENDABLE", tooLarge(frame.size, this.#options.maxBodySize));
   }
 

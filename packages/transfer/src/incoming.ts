@@ -37,6 +37,7 @@ export function openIncoming(values: AgentValues, surroundings: Surroundings): S
       reliable: side.options.reliable || isDry,
       subscriptions: subscribe,
       unsubscriptions: isDry ? undefined : values.unsubscribe,
+      keepHeaders: values["keep-headers"],
       prefetch: prefetch ?? (reliable && count ? Math.min(count, 100) : undefined),
     });
   });

@@ -71,6 +71,11 @@ export const agentOptions = [
   },
   { name: "prefetch", type: "integer", value: "N", help: "most messages that the broker sends ahead" },
   {
+    name: "keep-headers",
+    type: "boolean",
+    help: "STOMP: keep the headers of one delivery too: subscription, ack, redelivered, receipt, content-length",
+  },
+  {
     name: "max-body-size",
     type: "integer",
     value: "BYTES",
@@ -220,6 +225,7 @@ export const agentRelations: readonly Relation[] = [
   requires("subscribe", "incoming-broker-uri"),
   requires("unsubscribe", "incoming-broker-uri"),
   requires("prefetch", "incoming-broker-uri"),
+  requires("keep-headers", "incoming-broker-uri"),
   requires("max-body-size", "incoming-broker-uri", "outgoing-broker-uri"),
   requires("loop", "incoming-queue"),
   requires("remove", "incoming-queue"),

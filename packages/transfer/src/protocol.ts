@@ -49,6 +49,8 @@ export interface BrokerSourceOptions extends BrokerOptions {
   readonly unsubscriptions: readonly Properties[] | undefined;
   /** Most messages that the broker sends ahead; undefined: as the broker likes. */
   readonly prefetch: number | undefined;
+  /** Keep what a header says of one delivery and not of the message, where the protocol has such (default false). */
+  readonly keepHeaders?: boolean | undefined;
 }
 
 /** One way to talk to brokers: what an agent adds to the loop and the queues. */

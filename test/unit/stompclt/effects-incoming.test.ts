@@ -158,6 +158,17 @@ test.each([
   expect(await receive({}, ["s3cret"], "--count", "1", ...trace.slice(1))).toMatchObject(ok);
 });
 
+test.each([
+  [["--keep-headers"], { subscription: "0", ack: "a0", "content-type": "text/plain", "message-id": "0" }],
+  [["--no-keep-headers"], { "content-type": "text/plain", "message-id": "0" }],
+])("%j: what a header says of one delivery only", async (more, expected) => {
+  expect(await receive({}, ["1"], "--count", "1", ...more)).toMatchObject(ok);
+  const queue = new DqsQueue({ path: join(directory, "to") });
+  const [name = ""] = queue;
+  expect(queue.lock(name)).toBe(true);
+  expect(queue.getMessage(name).header).toEqual(expected);
+});
+
 test("--count counts before the callback, and what is dropped is acknowledged", async () => {
   const drop = ["--callback-code", 'if (bdy === "1") return "dropped"'];
   const two = ["--reliable", "--count", "2", ...drop];

@@ -32,6 +32,10 @@ test.each<[string[], ...string[]]>([
     "--prefetch needs --incoming-broker-uri",
   ],
   [
+    [...queueOnly, "--outgoing-queue", "path=DIR/b", "--keep-headers"],
+    "--keep-headers needs --incoming-broker-uri",
+  ],
+  [
     [...queueOnly, "--outgoing-queue", "path=DIR/b", "--subscribe", "destination=/queue/x"],
     "--subscribe needs --incoming-broker-uri",
   ],
