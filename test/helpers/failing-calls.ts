@@ -72,7 +72,8 @@ export function failingCalls<Queue extends DirQueue>(
             thrown = reason;
           }
           moment.disarm();
-          expect(moment.made).toBeLessThan(60);
+          // What was added before the failure is taken back, which are more calls than to add it.
+          expect(moment.made).toBeLessThan(80);
 
           // A lock that failed is no lock.
           const isFree = name.startsWith("lock") && queue.lock(element);

@@ -89,7 +89,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   protected abstract addLocked(element: ToAdd): string;
   /**
    * As `addOne`, and the files of all of them are synced together. They are written at once, and get their names
-   * when it is their turn. After an error, also of those before them, none counts as added.
+   * when it is their turn. After an error, also of those before them, none counts as added, nor is in the queue.
    */
   protected abstract addGroup(elements: readonly ToAdd[], turn: Promise<unknown>): Promise<string[]>;
   /** Lock an element. Returns why not, if not. */
@@ -115,7 +115,12 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
 
   add(element: ToAdd): string {
     const name = this.addOne(element);
-    if (this.durability === "full") this.durableNames.sync(name);
+    try {
+      if (this.durability === "full") this.durableNames.sync(name);
+    } catch (error) {
+      this.takeBack([name]);
+      throw error;
+    }
     return name;
   }
 
@@ -155,10 +160,30 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   async #secure(adding: Promise<string[]>, before: Promise<unknown>): Promise<string[]> {
     // When this fails, neither of them may be under way any more.
     await Promise.allSettled([adding, before]);
-    await before;
-    const added = await adding;
-    if (this.durability === "full") await this.durableNames.syncMany(added);
-    return added;
+    try {
+      await before;
+      const added = await adding;
+      if (this.durability === "full") await this.durableNames.syncMany(added);
+      return added;
+    } catch (error) {
+      // An adding that has failed has nothing left in the queue.
+      this.takeBack(await adding.catch(() => []));
+      throw error;
+    }
+  }
+
+  /**
+   * Remove what does not count as added, as whoever has added it may do it again: all but what somebody has in hand
+   * by now. There is another error to tell.
+   */
+  protected takeBack(names: readonly string[]): void {
+    for (const name of names) {
+      try {
+        if (this.lock(name)) this.remove(name);
+      } catch {
+        // The disk that failed the caller fails this too.
+      }
+    }
   }
 
   copy(): this {

@@ -114,6 +114,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
       });
     } catch (error) {
       for (const temporary of temporaries.slice(names.length)) this.#discard(temporary);
+      this.takeBack(names);
       throw error;
     }
     return names;

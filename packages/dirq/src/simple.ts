@@ -54,13 +54,13 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
       this.#makeDirectory(directory);
       const name = this.#publish(path, directory);
       try {
+        if (this.durability === "full") this.durableNames.sync(name);
         this.files.unlink(path);
       } catch (error) {
         // It must not be in both places. Only if it is: a file system may fail after the deed.
-        if (this.files.modified(path) !== undefined) this.files.discard(`${this.path}/${name}`);
+        if (this.files.modified(path) !== undefined) this.takeBack([name]);
         throw error;
       }
-      if (this.durability === "full") this.durableNames.sync(name);
       return name;
     });
   }
@@ -128,7 +128,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   ): Promise<string[]> {
     const directory = this.#insertionDirectory();
     const temporaries: Temporary[] = [];
-    let published = 0;
+    const names: string[] = [];
     try {
       try {
         this.masked(() => {
@@ -139,18 +139,19 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
         for (const { fd } of temporaries) this.files.closeQuietly(fd);
       }
       await turn;
-      return this.masked(() =>
-        temporaries.map(({ path }, index) => {
-          const name = this.#publish(path, directory);
+      this.masked(() => {
+        for (const { path } of temporaries) {
+          names.push(this.#publish(path, directory));
           // Each at once: to some file systems a second name is as much as a file, and there may be room for one.
           this.files.discard(path);
-          published = index + 1;
-          return name;
-        }),
-      );
-    } finally {
-      for (const { path } of temporaries.slice(published)) this.files.discard(path);
+        }
+      });
+    } catch (error) {
+      for (const { path } of temporaries.slice(names.length)) this.files.discard(path);
+      this.takeBack(names);
+      throw error;
     }
+    return names;
   }
 
   protected tryLock(file: string): string | undefined {

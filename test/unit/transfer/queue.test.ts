@@ -260,6 +260,23 @@ describe("a queue as a sink, whose disk fails", () => {
     expect(logged).toHaveLength(2);
   });
 
+  test("adds nothing twice, however often the directory could not be synced", async () => {
+    const bodies = Array.from({ length: 10 }, (_, index) => String(index));
+    fill(...bodies);
+    let syncs = 0;
+    const calls: FileCalls = {
+      ...fs,
+      fsync: (_, done) => void setImmediate(done, ++syncs <= 12 ? fileError("EIO") : null),
+    };
+    const durable = new DqsQueue({ path: b.path, durability: "full" }, { calls });
+    const source = new QueueSource(a, log, { remove: true });
+    const done = await new Transfer(source, new QueueSink(durable, log, quick), log).run(never);
+    expect(done).toMatchObject({ received: 10, confirmed: 10 });
+    expect(syncs).toBeGreaterThan(12);
+    expect(drain(b)).toEqual(bodies);
+    expect(logged).toHaveLength(2);
+  });
+
   test("can be stopped meanwhile: everything is still at the source", async () => {
     const names = fill("1", "2");
     failing(Infinity, "EROFS");
