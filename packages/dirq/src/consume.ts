@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { hasCode, refusal } from "./errors.js";
 import type { DirQueue } from "./queue.js";
 import { PlainSearch, type Search } from "./search.js";
@@ -16,6 +17,13 @@ export interface ConsumeOptions {
   readonly setAside?: boolean;
   /** Told of what could not be handed out. */
   readonly onEvent?: (event: ConsumeEvent) => void;
+  /**
+   * Told of a failure to look, lock or read. Returns how long to wait before all is looked at again, milliseconds; what
+   * it throws ends the consuming (default: it throws the error).
+   */
+  readonly onFailure?: (error: Error) => number;
+  /** Told when, after such failures, an element is found, or that there is none. */
+  readonly onRecovered?: () => void;
 }
 
 /** How the content of an element is read, where it is more than what `get` returns. */
@@ -95,6 +103,10 @@ class QueueConsumer<Content> implements Consumer<Content> {
   #hasGiven = false;
   /** All has been looked at, and it is time for a rest. */
   #isPassOver = false;
+  /** It has failed, and is tried again after so long, milliseconds. */
+  #retryMs: number | undefined;
+  /** What has failed, and has not gone well since. */
+  #failed: "look" | "read" | undefined;
   #isOver = false;
 
   constructor(consumed: Consumed<Content>, options: ReturnType<typeof checkConsumeOptions>) {
@@ -109,12 +121,18 @@ class QueueConsumer<Content> implements Consumer<Content> {
     const { signal, prefetch } = this.#options;
     if (this.#hasGiven) this.#lastAt = performance.now();
     this.#hasGiven = false;
-    if (this.#isOver || this.#isPassOver || signal?.aborted || this.#hand.size >= prefetch) return undefined;
-    const name = this.#search.take();
-    this.#isPassOver = name === undefined;
-    const element = typeof name === "string" ? this.#pick(name) : undefined;
-    this.#hasGiven = element !== undefined;
-    return element;
+    if (this.#isOver || this.#isResting || signal?.aborted || this.#hand.size >= prefetch) return undefined;
+    try {
+      const name = this.#search.take();
+      this.#isPassOver = name === undefined;
+      const element = typeof name === "string" ? this.#pick(name) : undefined;
+      this.#hasGiven = element !== undefined;
+      if (this.#hasGiven || this.#isPassOver) this.#recover();
+      return element;
+    } catch (error) {
+      this.#fail(error as Error);
+      return undefined;
+    }
   }
 
   next(): Promise<IteratorResult<HeldElement<Content>, void>> {
@@ -146,17 +164,48 @@ class QueueConsumer<Content> implements Consumer<Content> {
         if (signal?.aborted) break;
         const element = this.poll();
         if (element) yield element;
-        if (!this.#isPassOver) continue;
-        this.#isPassOver = false;
+        if (!this.#isResting) continue;
         const left = wait * 1000 - (performance.now() - this.#lastAt);
         if (left <= 0) break;
-        await this.#search.rest(left, signal);
+        await this.#rest(left);
         this.#slice = performance.now() + SLICE_MS;
       }
       hasEnded = true;
     } finally {
       this.#end(hasEnded);
     }
+  }
+
+  get #isResting(): boolean {
+    return this.#isPassOver || this.#retryMs !== undefined;
+  }
+
+  /** Until it makes sense to look again. */
+  async #rest(ms: number): Promise<void> {
+    const { signal } = this.#options;
+    if (this.#isPassOver) {
+      this.#isPassOver = false;
+      try {
+        await this.#search.rest(ms, signal);
+      } catch (error) {
+        this.#fail(error as Error);
+      }
+    }
+    if (this.#retryMs === undefined) return;
+    await sleep(Math.min(ms, this.#retryMs), undefined, { signal }).catch(() => undefined);
+    this.#retryMs = undefined;
+  }
+
+  #fail(error: Error): void {
+    this.#retryMs = this.#options.onFailure(error);
+    this.#failed ??= "look";
+  }
+
+  #recover(): void {
+    // A pass avoids for a while what was given back since it could not be read.
+    if (!this.#failed || (this.#failed === "read" && !this.#hasGiven)) return;
+    this.#failed = undefined;
+    this.#options.onRecovered();
   }
 
   #end(hasEnded: boolean): void {
@@ -175,7 +224,10 @@ class QueueConsumer<Content> implements Consumer<Content> {
       if (hasCode(error, "DIRQ_NOT_LOCKED")) return undefined;
       if (this.#consumed.isMalformed(error)) return this.#moveAside(name, error as Error);
       this.#letGo(name);
-      if (!hasCode(error, "EACCES", "EPERM")) throw error;
+      if (!hasCode(error, "EACCES", "EPERM")) {
+        this.#failed = "read";
+        throw error;
+      }
       this.#skip(name, error);
       return undefined;
     }
@@ -313,9 +365,14 @@ function touchQuietly(queue: Consumed<unknown>["queue"], name: string): void {
 
 function checkConsumeOptions(options: ConsumeOptions) {
   const { signal, prefetch = 1, wait = Infinity, allowEmpty = false } = options;
-  const { setAside = true, onEvent = () => undefined } = options;
+  const { setAside = true, onEvent = () => undefined, onRecovered = () => undefined } = options;
+  const { onFailure = fail } = options;
   if (!(prefetch === Infinity || (Number.isSafeInteger(prefetch) && prefetch > 0)))
     throw new RangeError(refusal("prefetch", "an integer >= 1, or Infinity", prefetch));
   if (!(wait >= 0)) throw new RangeError(refusal("wait", "seconds >= 0, or Infinity", wait));
-  return { signal, prefetch, wait, allowEmpty, setAside, onEvent };
+  return { signal, prefetch, wait, allowEmpty, setAside, onEvent, onFailure, onRecovered };
+}
+
+function fail(error: Error): never {
+  throw error;
 }

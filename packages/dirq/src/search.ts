@@ -76,17 +76,17 @@ export class QueueSearch implements Search {
   }
 
   take(): string | false | undefined {
-    this.#pass ??= this.#begin(undefined);
-    const started = performance.now();
-    const step = this.#pass.next();
-    this.#passMs += performance.now() - started;
-    if (!step.done) {
-      if (step.value === undefined) return false;
-      if (++this.#sinceRest === BUSY) this.#bell.close();
-      return step.value;
-    }
+    const pass = this.#pass ?? this.#begin(undefined);
+    // A pass that fails is over, but has not seen all.
     this.#pass = undefined;
-    return undefined;
+    const started = performance.now();
+    const step = pass.next();
+    this.#passMs += performance.now() - started;
+    if (step.done) return undefined;
+    this.#pass = pass;
+    if (step.value === undefined) return false;
+    if (++this.#sinceRest === BUSY) this.#bell.close();
+    return step.value;
   }
 
   giveBack(name: string): void {

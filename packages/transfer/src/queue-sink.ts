@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MessageError, type Message, type MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import { Pauses, type BackOff } from "./back-off.js";
+import { DiskTrouble, isPassing } from "./disk-trouble.js";
 import type { Settle, Sink } from "./sink.js";
 
 /** So much may be on its way to the disk before the source is slowed: messages, and their size. */
@@ -10,9 +11,6 @@ const MOST_PENDING_SIZE = 16 * 1024 * 1024;
 
 /** So many are given to the queue in one call, which keeps their names. */
 const MOST_AT_ONCE = 10_000;
-
-/** What passes, or what an operator can put right, while we wait. */
-const passing = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EACCES", "EPERM", "ENOENT"];
 
 /** There may be room for less. */
 const full = ["ENOSPC", "EDQUOT"];
@@ -33,7 +31,6 @@ interface Pending {
 export class QueueSink implements Sink {
   readonly name: string;
   readonly #queue: MessageQueue;
-  readonly #log: Logger;
   readonly #backOff: BackOff | undefined;
   readonly #stopping = new AbortController();
   /** What the queue has not asked for yet. */
@@ -44,15 +41,14 @@ export class QueueSink implements Sink {
   #committing: Promise<void> | undefined;
   /** Somebody waits for room. */
   #madeRoom: (() => void) | undefined;
-  /** The disk is tried again, and that was told. */
-  #isHeldUp = false;
+  readonly #trouble: DiskTrouble;
 
   /** @param backOff undefined: the first failure is the last */
   constructor(queue: MessageQueue, log: Logger, backOff?: BackOff) {
     this.name = `queue ${queue.path}`;
     this.#queue = queue;
-    this.#log = log;
     this.#backOff = backOff;
+    this.#trouble = new DiskTrouble(this.name, log, "written");
   }
 
   async start(): Promise<void> {}
@@ -93,25 +89,21 @@ export class QueueSink implements Sink {
     for (let attempt = 1; ; attempt++) {
       const { failure, left } = await this.#add(waiting);
       if (!failure) return;
-      const code = failure.code ?? "";
       const isOver = this.#stopping.signal.aborted || attempt >= (this.#backOff?.attempts ?? 1);
       // One of them cannot be written, such as half of a surrogate pair: it shows which, and the others go on. Or
       // there may be room for a part of them, and never for all at once.
-      const isDivided = failure instanceof TypeError || (full.includes(code) && !isOver);
+      const isDivided = failure instanceof TypeError || (full.includes(failure.code ?? "") && !isOver);
       if (isDivided && left.length > 1) {
         const half = left.splice(left.length >> 1);
         await this.#settleAll(left);
         await this.#settleAll(half);
         return;
       }
-      if (!pauses || isOver || !passing.includes(code)) {
+      if (!pauses || isOver || !isPassing(failure)) {
         this.#refuse(left, failure);
         return;
       }
-      if (!this.#isHeldUp) {
-        this.#log.warn(`${this.name}: ${failure.message}; trying again until it can be written`);
-      }
-      this.#isHeldUp = true;
+      this.#trouble.begins(failure);
       await sleep(pauses.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       waiting = left;
     }
@@ -137,13 +129,12 @@ export class QueueSink implements Sink {
   }
 
   #added(group: readonly Pending[]): void {
-    if (this.#isHeldUp) this.#log.info(`${this.name} can be written again`);
-    this.#isHeldUp = false;
+    this.#trouble.ends();
     this.#settle(group);
   }
 
   #refuse(group: readonly Pending[], failure: Error): void {
-    this.#isHeldUp = false;
+    this.#trouble.forget();
     const cannotBeWritten = failure instanceof TypeError;
     this.#settle(
       group,

@@ -1,6 +1,8 @@
 import type { ConsumeEvent, Consumer, HeldElement } from "@spoolwire/dirq";
 import type { Message, MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
+import { defaultBackOff, Pauses, type BackOff } from "./back-off.js";
+import { DiskTrouble, isPassing } from "./disk-trouble.js";
 import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
@@ -13,7 +15,12 @@ export interface QueueSourceOptions {
   readonly setAside?: boolean;
   /** At the start and then so often, in seconds, the queue is purged (default 300; 0: never). */
   readonly purgeInterval?: number;
+  /** With `loop`: how long to wait before a disk that fails is tried again (default: as `defaultBackOff`). */
+  readonly backOff?: BackOff;
 }
+
+/** So many names of what stays in the queue are remembered; those before them may be met again. */
+const MOST_PASSED_OVER = 10_000;
 
 type Element = HeldElement<Message>;
 
@@ -24,6 +31,9 @@ type Element = HeldElement<Message>;
  *
  * What is malformed or rejected is moved to the queue's quarantine, or without `setAside` stays in its place and is
  * passed over from now on.
+ *
+ * With `loop` a disk that fails (full, read-only, …) is tried again until it can be worked on. What it does not let go
+ * of meanwhile stays locked, and is not handed out again.
  */
 export class QueueSource implements Source {
   readonly name: string;
@@ -34,6 +44,11 @@ export class QueueSource implements Source {
   readonly #held = new Set<Element>();
   /** Names of what was rejected and is still in the queue. */
   readonly #passedOver = new Set<string>();
+  /** What is to be done with elements as soon as the disk lets us. */
+  readonly #undone = new Set<() => void>();
+  #retryAt = 0;
+  readonly #pauses: Pauses;
+  readonly #trouble: DiskTrouble;
   /** What to tell of elements that were not handed out. */
   readonly #told: string[] = [];
   readonly #elements: Consumer<Message>;
@@ -49,14 +64,19 @@ export class QueueSource implements Source {
     this.name = `queue ${queue.path}`;
     this.#queue = queue;
     this.#log = log;
-    const { loop = false, remove = false, setAside = remove, purgeInterval = 300 } = options;
-    this.#options = { loop, remove, setAside, purgeInterval };
+    const { loop = false, remove = false, setAside = remove } = options;
+    const { purgeInterval = 300, backOff = defaultBackOff } = options;
+    this.#options = { loop, remove, setAside, purgeInterval, backOff };
+    this.#pauses = new Pauses(backOff);
+    this.#trouble = new DiskTrouble(this.name, log, "worked on");
     this.#elements = queue.consumeMessages({
       signal: this.#stopping.signal,
       prefetch: Infinity,
       wait: loop ? Infinity : 0,
       setAside,
       onEvent: (event) => this.#tell(event),
+      onFailure: (error) => this.#heldUp(error),
+      onRecovered: () => this.#recovered(),
     });
   }
 
@@ -70,6 +90,7 @@ export class QueueSource implements Source {
     if (purgeInterval > 0 && performance.now() - this.#purgedAt > purgeInterval * 1000) {
       this.#cleanMeanwhile();
     }
+    if (this.#undone.size > 0 && performance.now() >= this.#retryAt) this.#retry();
     return this.#take() ?? this.#wait(waitMs);
   }
 
@@ -80,15 +101,17 @@ export class QueueSource implements Source {
   ack(ticket: Ticket): void {
     const element = ticket as Element;
     this.#held.delete(element);
-    if (!this.#options.remove) element.release();
-    else if (!element.done() && !this.#failure) {
-      this.#log.warn(`${this.name}: somebody else took ${element.name} from under its lock`);
-    }
+    this.#settle(() => {
+      if (!this.#options.remove) element.release();
+      else if (!element.done() && !this.#failure) {
+        this.#log.warn(`${this.name}: somebody else took ${element.name} from under its lock`);
+      }
+    });
   }
 
   release(ticket: Ticket): void {
     this.#held.delete(ticket as Element);
-    (ticket as Element).release();
+    this.#settle(() => (ticket as Element).release());
   }
 
   reject(ticket: Ticket, reason: string): string {
@@ -103,7 +126,7 @@ export class QueueSource implements Source {
         this.#log.warn(`${this.name}: ${(error as Error).message}`);
       }
     }
-    this.#passedOver.add(element.name);
+    this.#passOver(element.name);
     this.release(element);
     return `${what}; it stays where it is`;
   }
@@ -111,11 +134,55 @@ export class QueueSource implements Source {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#advance;
-    await this.#elements.return();
-    // What nobody has been given yet is locked too.
-    if (typeof this.#arrived === "object") this.#arrived.release();
-    for (const element of this.#held) this.release(element);
-    await this.#purge;
+    try {
+      // The last time: whoever waits for the end is told of what stays undone.
+      for (const work of this.#undone) work();
+    } finally {
+      await this.#elements.return();
+      // What nobody has been given yet is locked too.
+      if (typeof this.#arrived === "object") this.release(this.#arrived);
+      for (const element of this.#held) this.release(element);
+      await this.#purge;
+    }
+  }
+
+  /** A disk that fails does not end a loop: what it does not let us do is done later. */
+  #settle(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#retryAt = performance.now() + this.#heldUp(error as Error);
+      this.#undone.add(work);
+    }
+  }
+
+  #retry(): void {
+    for (const work of this.#undone) {
+      this.#undone.delete(work);
+      this.#settle(work);
+      // The others would most likely meet the same.
+      if (this.#undone.has(work)) return;
+    }
+    this.#recovered();
+  }
+
+  /** How long to wait before it is tried again, milliseconds. @throws the error, if that is in vain */
+  #heldUp(error: Error): number {
+    if (!this.#options.loop || !isPassing(error)) throw error;
+    this.#trouble.begins(error);
+    return this.#pauses.next();
+  }
+
+  #recovered(): void {
+    if (this.#undone.size > 0) return;
+    this.#trouble.ends();
+    this.#pauses.reset();
+  }
+
+  #passOver(name: string): void {
+    const [oldest = ""] = this.#passedOver;
+    if (this.#passedOver.size >= MOST_PASSED_OVER) this.#passedOver.delete(oldest);
+    this.#passedOver.add(name);
   }
 
   #take(): Arrival | undefined {
@@ -135,7 +202,7 @@ export class QueueSource implements Source {
     if (this.#advance) return undefined;
     const element = this.#elements.poll();
     if (element && !this.#passedOver.has(element.name)) return element;
-    element?.release();
+    if (element) this.release(element);
     this.#advance = this.#fetch();
     return undefined;
   }
@@ -153,7 +220,7 @@ export class QueueSource implements Source {
           this.#arrived = value ?? "end";
           break;
         }
-        value.release();
+        this.release(value);
       }
     } catch (error) {
       this.#failure = { error };

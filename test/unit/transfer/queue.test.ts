@@ -384,6 +384,123 @@ describe("a queue as a source", () => {
   });
 });
 
+describe("a queue as a source, whose disk fails", () => {
+  const backOff = { initialMs: 1, maxMs: 5, multiplier: 2, attempts: Infinity };
+  const controller = () => new AbortController();
+
+  /** The queue `a`, of which these calls fail as long as `trouble.code` says so. */
+  function failing(...names: (keyof FileCalls)[]) {
+    const trouble = { code: "", count: 0 };
+    const calls = new Proxy<FileCalls>(fs, {
+      get: (target, name: keyof FileCalls) => {
+        const call = target[name] as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (trouble.code !== "" && names.includes(name) && String(args[0]).startsWith(a.path)) {
+            trouble.count++;
+            throw Object.assign(new Error(`${trouble.code}: injected`), { code: trouble.code });
+          }
+          return call(...args);
+        };
+      },
+    });
+    return { trouble, queue: new DqsQueue({ path: a.path }, { calls }) };
+  }
+
+  const run = (queue: DqsQueue, signal: AbortSignal, loop = true) => {
+    const source = new QueueSource(queue, log, { loop, remove: true, backOff });
+    return new Transfer(source, new QueueSink(b, log), log).run(signal);
+  };
+
+  const told = (code: string) => [
+    `test: warning: queue ${a.path}: ${code}: injected; trying again until it can be worked on\n`,
+    `test: queue ${a.path} can be worked on again\n`,
+  ];
+
+  test.each<[string, string, keyof FileCalls]>([
+    ["locking", "ENOSPC", "linkSync"],
+    ["locking", "EROFS", "linkSync"],
+    ["reading", "EIO", "openSync"],
+    ["reading", "EMFILE", "openSync"],
+    ["listing", "EIO", "readdirSync"],
+    ["removing", "EROFS", "unlinkSync"],
+  ])("goes on when %s works again after %s", async (_, code, call) => {
+    const { queue, trouble } = failing(call);
+    const stop = controller();
+    const done = run(queue, stop.signal);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    trouble.code = code;
+    fill("1", "2", "3");
+    await expect.poll(() => trouble.count, { timeout: 10_000 }).toBeGreaterThan(3);
+    trouble.code = "";
+    await expect.poll(() => a.count(), { timeout: 10_000 }).toBe(0);
+    stop.abort();
+    expect(await done).toMatchObject({ received: 3, confirmed: 3, rejected: 0 });
+    expect(drain(b).sort()).toEqual(["1", "2", "3"]);
+    expect(logged).toEqual(told(code));
+  });
+
+  test("tells that it can be worked on again though there is nothing to do", async () => {
+    const { queue, trouble } = failing("readdirSync");
+    const stop = controller();
+    const done = run(queue, stop.signal);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    trouble.code = "EIO";
+    await expect.poll(() => trouble.count, { timeout: 10_000 }).toBeGreaterThan(3);
+    expect(logged).toHaveLength(1);
+    trouble.code = "";
+    await expect.poll(() => logged).toEqual(told("EIO"));
+    stop.abort();
+    await done;
+  });
+
+  test("at the end tries for the last time to remove what was acknowledged, and tells if it cannot", async () => {
+    for (const isCured of [true, false]) {
+      const [name = ""] = fill("1");
+      const { queue, trouble } = failing("unlinkSync");
+      trouble.code = "EROFS";
+      const stop = controller();
+      const source = new QueueSource(queue, log, {
+        loop: true,
+        remove: true,
+        backOff: { ...backOff, initialMs: 60_000, maxMs: 60_000 },
+      });
+      const done = new Transfer(source, new QueueSink(b, log), log).run(stop.signal);
+      await expect.poll(() => trouble.count).toBe(1);
+      if (isCured) trouble.code = "";
+      stop.abort();
+      if (isCured) await done;
+      else await expect(done).rejects.toMatchObject({ code: "EROFS" });
+      expect([...a]).toEqual(isCured ? [] : [name]);
+    }
+  });
+
+  test("without loop it ends with the first failure, and with loop with what no waiting cures", async () => {
+    fill("1");
+    const { queue, trouble } = failing("linkSync");
+    trouble.code = "EIO";
+    await expect(run(queue, never, false)).rejects.toMatchObject({ code: "EIO" });
+    trouble.code = "EINVAL";
+    await expect(run(queue, never)).rejects.toMatchObject({ code: "EINVAL" });
+    expect(drain(a)).toEqual(["1"]);
+  });
+});
+
+test("a source remembers only so many names of what it has passed over", async () => {
+  const source = new QueueSource(a, log, { loop: true });
+  await source.start(never);
+  fill(...Array.from({ length: 10_001 }, (_, index) => String(index)));
+  const rejected: string[] = [];
+  while (rejected.length < 10_002) {
+    const arrival = await source.next(1000);
+    if (arrival.kind !== "message") continue;
+    rejected.push(arrival.message.header.n ?? "");
+    source.reject(arrival.ticket, "no");
+  }
+  // The oldest is met again, and no other.
+  expect(rejected.at(-1)).toBe("0");
+  await source.stop();
+}, 60_000);
+
 describe("the statistics", () => {
   const report = { confirmed: 0, rejected: 0, dropped: 0, seconds: 2 };
   test.each([
