@@ -106,9 +106,15 @@ export class BrokerSource implements Source {
 
   /** What stays there the broker keeps from others until this connection ends, and then delivers again. */
   reject(ticket: Ticket, reason: string, elsewhere?: () => string): string {
-    const where = elsewhere?.() ?? "it stays there";
+    const delivery = ticket as Delivery;
+    let where = this.#fate;
+    try {
+      if (elsewhere) where = elsewhere();
+    } catch (error) {
+      return this.#tell(delivery, `${reason}; ${where}, since ${(error as Error).message}`);
+    }
     if (elsewhere) this.ack(ticket);
-    return this.#tell(ticket as Delivery, `${reason}; ${where}`);
+    return this.#tell(delivery, `${reason}; ${where}`);
   }
 
   async stop(): Promise<void> {
@@ -125,6 +131,11 @@ export class BrokerSource implements Source {
   #forget(): void {
     this.#waiting = [];
     this.#taken = 0;
+  }
+
+  /** What becomes of a message that nobody keeps. */
+  get #fate(): string {
+    return this.#options.reliable ? "it stays there" : "it is lost, as the source is not reliable";
   }
 
   #arrive(delivery: Delivery): void {
@@ -147,11 +158,13 @@ export class BrokerSource implements Source {
     try {
       const message = delivery.read();
       checkBodySize(message.body, this.#options);
-      if (!this.#options.reliable) delivery.accept();
       return { kind: "message", message, ticket: delivery };
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      return { kind: "rejected", told: this.#tell(delivery, `${error.message}; it stays there`) };
+      return { kind: "rejected", told: this.#tell(delivery, `${error.message}; ${this.#fate}`) };
+    } finally {
+      // What cannot be had has taken room too.
+      if (!this.#options.reliable) delivery.accept();
     }
   }
 

@@ -49,7 +49,7 @@ export interface Source {
    * The message can never be taken: put it aside, so that it is kept and not handed out again by us. At most
    * once a ticket, instead of `ack`.
    * @param elsewhere keeps the message at the sink, if that can, and says where: for sources without a place of
-   * their own; they forget the message then
+   * their own; they forget the message then, and keep it as if there were none if it throws
    * @returns one sentence for the log: which it is, why, and where it is now
    */
   reject(ticket: Ticket, reason: string, elsewhere?: () => string): string;
