@@ -114,12 +114,16 @@ export class BrokerSink<Parcel> implements Sink {
     return this.#link.connection !== undefined;
   }
 
+  get failure(): Error | undefined {
+    return this.#link.failure;
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     await this.#link.start(signal);
   }
 
   send(message: Message, settle: Settle): Promise<void> | undefined {
-    if (this.#link.failure) throw this.#link.failure;
+    if (this.failure) throw this.failure;
     checkBodySize(message.body, this.#options);
     const pending: Pending<Parcel> = { parcel: this.#protocol.prepare(message), settle, refusals: 0 };
     this.#pending.add(pending);

@@ -14,6 +14,9 @@ export interface Sink {
   /** False while the broker is away; undefined: there is none that could be. */
   readonly isUp?: boolean;
 
+  /** Why nothing can be sent any more; undefined: something can. */
+  readonly failure?: Error | undefined;
+
   /** Get ready. Called once, before all else. */
   start(signal: AbortSignal): Promise<void>;
 

@@ -1,4 +1,5 @@
-import { MessageError, type Message } from "@spoolwire/message";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import type { Checker, Verdict } from "./callback.js";
 import { TransferError } from "./errors.js";
@@ -12,9 +13,12 @@ export interface TransferOptions {
   readonly window?: number;
   /** Stop after so many messages (default 0: never). */
   readonly count?: number;
-  /** Stop after so many seconds (default: never). */
+  /** Stop after so many seconds (default: never); it is a failure if a side is not there by then. */
   readonly duration?: number | undefined;
-  /** Stop when no message came for so many seconds (default: never). */
+  /**
+   * Stop when no message came for so many seconds, but not before all that is there at once (default: never). It is a
+   * failure if the source is not there by then, or in a minute: its first attempt to connect may be slow.
+   */
   readonly inactivity?: number | undefined;
   /** When stopping, wait so many seconds for what is not confirmed yet (default 60). */
   readonly linger?: number;
@@ -35,6 +39,12 @@ const SLICE_MS = 10;
 
 /** How long the loop waits for a message before it looks at the clock, milliseconds. */
 const WAIT_MS = 1000;
+
+/** How long a source may take to start, whatever `inactivity` says, milliseconds: as long as a connection by default. */
+const START_MS = 60_000;
+
+/** The longest that a timer can wait, milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * Moves messages from a source to a sink: the one loop, whatever is on either side.
@@ -92,9 +102,10 @@ export class Transfer {
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     try {
-      await this.#start(signal);
+      const deadline = started + (this.#options.duration ?? Infinity) * 1000;
+      await this.#start(deadline, signal);
       this.#options.onStarted?.();
-      await this.#move(started, signal);
+      await this.#move(deadline, signal);
       await this.#linger();
     } catch (error) {
       this.#fail(error);
@@ -106,39 +117,59 @@ export class Transfer {
     return this.report;
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
+  async #start(deadline: number, signal: AbortSignal): Promise<void> {
+    const { checker, lazy, inactivity = Infinity } = this.#options;
+    if (checker) await this.#sleep(Infinity, checker.start());
+    // The sink first: a source that delivers at once should find it ready.
+    if (!lazy) await this.#startSink(deadline, signal);
+    const patience = performance.now() + Math.max(inactivity * 1000, START_MS);
+    await this.#startSide(this.#source, Math.min(deadline, patience), signal);
+  }
+
+  /** As `#startSide`. */
+  async #startSink(deadline: number, signal: AbortSignal): Promise<boolean> {
+    this.#sinkStarted = true;
+    const isThere = await this.#startSide(this.#sink, deadline, signal);
+    if (isThere) this.#log.debug(`${this.#sink.name} is ready`);
+    return isThere;
+  }
+
+  /** False: the run was stopped before. @throws BrokerError BROKER_TIMEOUT if its time was over before */
+  async #startSide(side: Source | Sink, deadline: number, signal: AbortSignal): Promise<boolean> {
+    const limit = new AbortController();
+    const ms = deadline - performance.now();
+    const late = new BrokerError(
+      "BROKER_TIMEOUT",
+      `${side.name} was not there when the time of the run was over`,
+    );
+    const timer = ms <= LONGEST_MS ? setTimeout(() => limit.abort(late), ms) : undefined;
     try {
-      await this.#options.checker?.start();
-      // The sink first: a source that delivers at once should find it ready.
-      if (!this.#options.lazy) await this.#startSink(signal);
-      await this.#source.start(signal);
+      await side.start(AbortSignal.any([signal, limit.signal]));
+      return true;
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (signal.aborted) return false;
+      throw limit.signal.aborted ? late : error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  async #startSink(signal: AbortSignal): Promise<void> {
-    this.#sinkStarted = true;
-    await this.#sink.start(signal);
-    this.#log.debug(`${this.#sink.name} is ready`);
-  }
-
-  async #move(started: number, signal: AbortSignal): Promise<void> {
-    const { window = 0, count = 0, duration = Infinity, inactivity = Infinity, rate } = this.#options;
-    const deadline = started + duration * 1000;
+  async #move(deadline: number, signal: AbortSignal): Promise<void> {
+    const { window = 0, count = 0, inactivity = Infinity, rate } = this.#options;
     let lastArrival = performance.now();
     let slice = lastArrival + SLICE_MS;
     while (!this.#stopping && !this.#failure) {
       const now = performance.now();
       const quiet = lastArrival + inactivity * 1000;
-      if (now >= deadline || now >= quiet) break;
+      if (now >= deadline) break;
+      if (this.#sinkStarted && this.#sink.failure) throw this.#sink.failure;
       if (count > 0 && this.report.received >= count) break;
       if (now >= slice) {
         await new Promise(setImmediate);
         slice = performance.now() + SLICE_MS;
         continue;
       }
-      const patience = Math.min(WAIT_MS, deadline - now, quiet - now);
+      const patience = Math.min(WAIT_MS, deadline - now, Math.max(quiet - now, 0));
       if (window > 0 && this.#pending.size >= window) {
         await this.#sleep(patience);
         // A sink that is slow to confirm does not make the source inactive.
@@ -147,7 +178,7 @@ export class Transfer {
       }
       const restMs = rate?.waitMs() ?? 0;
       if (restMs > 0) {
-        await this.#sleep(Math.min(restMs, deadline - now));
+        await this.#sleep(Math.min(restMs, WAIT_MS, deadline - now));
         lastArrival = performance.now();
         continue;
       }
@@ -158,7 +189,11 @@ export class Transfer {
       }
       if (arrival.kind === "end") break;
       if (arrival.kind === "none") {
-        if (!this.#stopping) await this.#options.checker?.idle();
+        if (performance.now() >= quiet) break;
+        const { checker } = this.#options;
+        if (checker && !this.#stopping) {
+          await this.#sleep(Math.min(deadline, quiet) - performance.now(), checker.idle());
+        }
         continue;
       }
       if (arrival.kind === "rejected") {
@@ -171,7 +206,11 @@ export class Transfer {
       this.report.bytes += arrival.message.size;
       const { ticket } = arrival;
       this.#pending.set(ticket, this.#asItCame(arrival.message));
-      if (!this.#sinkStarted) await this.#startSink(signal);
+      if (!this.#sinkStarted && !(await this.#startSink(deadline, signal))) {
+        this.#pending.delete(ticket);
+        this.#source.release(ticket);
+        break;
+      }
       const room = this.#handle(arrival.message, ticket);
       if (room) {
         await this.#sleep(deadline - now, room);
@@ -279,7 +318,7 @@ export class Transfer {
           if (left <= 0) resolve();
           else timer = setTimeout(tick, left);
         };
-        if (ms < 2 ** 31) tick();
+        if (ms <= LONGEST_MS) tick();
         this.#wake = () => {
           if (!room || this.#failure || this.#stopping) resolve();
         };
@@ -310,7 +349,21 @@ export class Transfer {
     this.#finished = true;
     for (const ticket of this.#pending.keys()) await this.#attempt(() => this.#source.release(ticket));
     await this.#attempt(() => this.#source.stop());
-    await this.#attempt(() => this.#options.checker?.stop());
+    await this.#attempt(() => this.#stopChecker());
+  }
+
+  /** A callback that never ends does not hold up the end. */
+  async #stopChecker(): Promise<void> {
+    const { checker, linger = 60 } = this.#options;
+    if (!checker) return;
+    const stopped = new AbortController();
+    const late = sleep(Math.min(linger * 1000, LONGEST_MS), true, { signal: stopped.signal });
+    try {
+      const isLate = await Promise.race([checker.stop(), late]);
+      if (isLate) this.#log.warn(`The callback's stop has not ended within ${linger} s`);
+    } finally {
+      stopped.abort();
+    }
   }
 
   async #attempt(work: () => Promise<void> | undefined | void): Promise<void> {

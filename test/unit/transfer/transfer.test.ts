@@ -9,7 +9,7 @@ import {
   type Source,
   type TransferOptions,
 } from "@spoolwire/transfer";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 
 /** Answers what it is told to, then ends (or has nothing more); writes down what is done to it. */
 class ScriptedSource implements Source {
@@ -22,9 +22,9 @@ class ScriptedSource implements Source {
     this.arrivals = arrivals;
     this.atEnd = atEnd;
   }
-  async start() {
+  start: Source["start"] = async () => {
     this.events.push("start");
-  }
+  };
   next(waitMs: number): Arrival | Promise<Arrival> {
     const arrival = this.arrivals.shift();
     if (arrival instanceof Error) throw arrival;
@@ -64,9 +64,9 @@ class HeldSink implements Sink {
   constructor(mode: "held" | "at once" = "at once") {
     this.mode = mode;
   }
-  async start() {
+  start: Sink["start"] = async () => {
     this.events.push("start");
-  }
+  };
   send(message: Message, settle: Settle): Promise<void> | undefined {
     if (message.body === "unsendable") throw new MessageError("MESSAGE_NOT_SENDABLE", "not this one");
     this.events.push(`send ${String(message.body)}`);
@@ -79,6 +79,10 @@ class HeldSink implements Sink {
     this.events.push("stop");
   }
 }
+
+/** A side that is not there until the signal ends the waiting. */
+const notThere = (signal: AbortSignal) =>
+  new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
 
 const messages = (...bodies: string[]): Arrival[] =>
   bodies.map((body, index) => ({ kind: "message", message: new Message({ body }), ticket: index + 1 }));
@@ -279,6 +283,104 @@ describe("a transfer", () => {
     dry.reject = (_ticket, _reason, elsewhere) => String(elsewhere);
     await run(dry, sink, { keep: true });
     expect(logged.at(-1)).toBe("test: undefined\n");
+  });
+
+  test("a lazy sink that is not there when the run is stopped leaves the message at its source", async () => {
+    const controller = new AbortController();
+    const source = new ScriptedSource(messages("a"), "none");
+    const sink = new HeldSink();
+    sink.start = notThere;
+    setTimeout(() => controller.abort(), 50);
+    const report = await run(source, sink, { lazy: true }, controller.signal);
+    expect(report).toMatchObject({ received: 1, confirmed: 0 });
+    expect(source.events).toEqual(["start", "release 1", "stop"]);
+  });
+
+  test.each(["source", "sink", "lazy sink"])(
+    "whose time is over before its %s is there has failed, and says so",
+    async (which) => {
+      const source = new ScriptedSource(messages("a"), "none");
+      const sink = new HeldSink();
+      if (which === "source") source.start = notThere;
+      else sink.start = notThere;
+      const started = Date.now();
+      const running = run(source, sink, { duration: 0.1, lazy: which === "lazy sink" });
+      await expect(running).rejects.toMatchObject({
+        code: "BROKER_TIMEOUT",
+        message: `${which.replace("lazy ", "")} was not there when the time of the run was over`,
+      });
+      expect(Date.now() - started).toBeLessThan(5000);
+    },
+  );
+
+  test("gives a source a minute to be there, or as long as it may be inactive", async () => {
+    vi.useFakeTimers();
+    try {
+      for (const [inactivity, seconds] of [
+        [0, 60],
+        [90, 90],
+      ] as const) {
+        const source = new ScriptedSource([]);
+        source.start = notThere;
+        let error: unknown;
+        void run(source, new HeldSink(), { inactivity }).catch((reason: unknown) => (error = reason));
+        await vi.advanceTimersByTimeAsync(seconds * 1000 - 100);
+        expect(error).toBeUndefined();
+        await vi.advanceTimersByTimeAsync(200);
+        expect(error).toMatchObject({ code: "BROKER_TIMEOUT" });
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("without any patience moves all that is there at once", async () => {
+    const source = new ScriptedSource(messages("a", "b", "c"), "none");
+    expect(await run(source, new HeldSink(), { inactivity: 0 })).toMatchObject({ confirmed: 3 });
+  });
+
+  test.each(["start", "idle", "stop"] as const)(
+    "is not held up by a callback whose %s never ends",
+    async (hook) => {
+      const controller = new AbortController();
+      const checker = new Checker({ [hook]: () => new Promise(() => undefined) }, log);
+      const source = new ScriptedSource([{ kind: "none" }], "none");
+      setTimeout(() => controller.abort(), 50);
+      await run(source, new HeldSink(), { checker, linger: 0.05 }, controller.signal);
+      expect(logged).toEqual(
+        hook === "stop" ? ["test: warning: The callback's stop has not ended within 0.05 s\n"] : [],
+      );
+      if (hook === "idle")
+        await run(new ScriptedSource([{ kind: "none" }], "none"), new HeldSink(), {
+          checker,
+          duration: 0.05,
+        });
+    },
+  );
+
+  test("waits for the stop of a callback that takes its time", async () => {
+    let isStopped = false;
+    const stop = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      isStopped = true;
+    };
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 20);
+    await run(
+      new ScriptedSource([], "none"),
+      new HeldSink(),
+      { checker: new Checker({ stop }, log) },
+      controller.signal,
+    );
+    expect(isStopped).toBe(true);
+    expect(logged).toEqual([]);
+  });
+
+  test("throws why its sink can send nothing any more", async () => {
+    const sink = Object.assign(new HeldSink(), { failure: undefined as Error | undefined });
+    const failure = new Error("gone for good");
+    setTimeout(() => (sink.failure = failure), 20);
+    await expect(run(new ScriptedSource([], "none"), sink)).rejects.toBe(failure);
   });
 
   test("lets timers run while it has a lot to do", async () => {
