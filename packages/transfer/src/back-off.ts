@@ -23,6 +23,9 @@ export const backOffOf = (
   failover: BackOff | undefined,
 ): BackOff | undefined => (mayReconnect ? (failover ?? backOff) : undefined);
 
+/** The longest that a timer can wait, milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** The pauses of one who tries again: they grow, and differ by chance so that a thousand do not come at once. */
 export class Pauses {
   readonly #backOff: BackOff;
@@ -40,7 +43,8 @@ export class Pauses {
   /** The next pause, milliseconds: between a half and the whole of what it has grown to. */
   next(): number {
     const { initialMs, maxMs, multiplier } = this.#backOff;
-    this.#ms = Math.min(maxMs, this.#ms === 0 ? initialMs : this.#ms * multiplier);
+    const wanted = Math.min(maxMs, this.#ms === 0 ? initialMs : this.#ms * multiplier);
+    this.#ms = Math.min(Math.max(wanted, 1), LONGEST_MS);
     return this.#ms * (0.5 + Math.random() / 2);
   }
 

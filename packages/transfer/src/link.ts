@@ -9,7 +9,8 @@ export interface LinkOptions<Connection> {
   /**
    * Make a connection and all that belongs to one, such as its subscriptions. `lost` is called once when it
    * has ended by itself after that.
-   * @throws BrokerError, which a later attempt may not meet; any other error is for good
+   * @throws BrokerError, which a later attempt may not meet, nor the error of a file, such as a certificate that is just
+   * being replaced, unless it comes at once; any other error is for good
    */
   readonly connect: (lost: (error: Error) => void, signal: AbortSignal) => Promise<Connection>;
   /** Undefined: what is lost stays lost, unless `isWorthAnother`. */
@@ -91,7 +92,8 @@ export class Link<Connection> {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof BrokerError) || !backOff || attempt >= backOff.attempts) throw error;
+        const isCurable = error instanceof BrokerError || (last && isFileError(error));
+        if (!isCurable || !backOff || attempt >= backOff.attempts) throw error;
         if (!last) {
           log.warn(`${error.message}; trying again until it is there`);
           onAway?.();
@@ -133,3 +135,5 @@ export class Link<Connection> {
     this.#options.onDown(error, true);
   }
 }
+
+const isFileError = (error: unknown): error is Error => error instanceof Error && "syscall" in error;

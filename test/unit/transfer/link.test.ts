@@ -113,6 +113,36 @@ describe("with a back-off", () => {
     expect(count()).toBe(1);
   });
 
+  test("a file that is missing for a moment is an error at the first attempt, and tried again later", async () => {
+    const missing = () =>
+      Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT", syscall: "open" });
+    const { link, count } = linkTo([missing(), "1"], quick);
+    await expect(link.start(never)).rejects.toThrow("ENOENT");
+    expect(count()).toBe(1);
+
+    const later = linkTo([away(), missing(), "1", missing(), "2"], quick);
+    await later.link.start(never);
+    expect(later.link.connection).toBe("1");
+    later.lose(away());
+    await expect.poll(() => later.link.connection).toBe("2");
+    later.link.stop();
+  });
+
+  test("no pause is longer than a timer can wait, nor none at all", async () => {
+    const { link, count } = linkTo([], { ...quick, initialMs: 2 ** 33, maxMs: 2 ** 33 });
+    const started = link.start(never);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(count()).toBe(1);
+    link.stop();
+    await expect(started).rejects.toThrow("Stopped");
+
+    const hasty = linkTo([...Array.from({ length: 10 }, away), "1"], { ...quick, initialMs: 0, maxMs: 100 });
+    const before = performance.now();
+    await hasty.link.start(never);
+    // 1 + 2 + 4 + … + 64 + 3 x 100, half of it at least.
+    expect(performance.now() - before).toBeGreaterThan(427 / 2 - 10);
+  });
+
   test("the signal ends it, and so does stop, in the middle of a pause", async () => {
     const controller = new AbortController();
     const slow = { ...quick, initialMs: 60_000, maxMs: 60_000 };
