@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { BrokerError } from "@spoolwire/message";
@@ -27,8 +28,8 @@ const failoverOptions = {
 
 /**
  * Read a URI that may stand for several brokers: one, `failover:(URI,URI)?OPTION=VALUE&…` as ActiveMQ has it
- * (milliseconds; maxReconnectAttempts 0: for ever), with or without the parentheses and `//`, or `file:PATH`, a file
- * with one URI a line.
+ * (milliseconds, a delay of 0: the default; maxReconnectAttempts 0: for ever), with or without the parentheses and
+ * `//`, or `file:PATH`, a file with one URI a line.
  * @param parse reads one
  * @throws ConfigError; what `parse` throws, and the error of a file that cannot be read
  */
@@ -60,8 +61,8 @@ export function parseBrokers<Broker>(uri: string, parse: (uri: string) => Broker
     brokers: list.map((each) => parse(each.trim())),
     randomize: flag("randomize"),
     failover: {
-      initialMs: number("initialReconnectDelay", 0),
-      maxMs: number("maxReconnectDelay", 0),
+      initialMs: number("initialReconnectDelay", 0) || Number(failoverOptions.initialReconnectDelay),
+      maxMs: number("maxReconnectDelay", 0) || Number(failoverOptions.maxReconnectDelay),
       multiplier: flag("useExponentialBackOff") ? multiplier : 1,
       attempts: number("maxReconnectAttempts", 0) || Infinity,
     },
@@ -79,16 +80,18 @@ function readList(path: string): string {
 /**
  * Connect to the first that answers of all brokers of a list and all addresses of each.
  * @param connect is given a broker and an address of its host; undefined: it is not known, as the attempt will tell
+ * @param options.family of the addresses of a name (default 0: either)
  * @throws what `connect` threw for the last, or at once if that is no BrokerError
  */
 export async function connectToAny<Broker extends { readonly host: string }, Connection>(
   { brokers, randomize }: BrokerList<Broker>,
   connect: (broker: Broker, address: string | undefined) => Promise<Connection>,
-  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+  options: { readonly log: Logger; readonly signal: AbortSignal; readonly family?: 0 | 4 | 6 | undefined },
 ): Promise<Connection> {
+  const { log, signal, family = 0 } = options;
   let last: unknown;
   for (const broker of randomize ? shuffled(brokers) : brokers) {
-    for (const address of await addressesOf(broker.host, randomize)) {
+    for (const address of await addressesOf(broker.host, { randomize, family, signal })) {
       try {
         return await connect(broker, address);
       } catch (error) {
@@ -102,14 +105,25 @@ export async function connectToAny<Broker extends { readonly host: string }, Con
 }
 
 /** All addresses of a host; undefined: it is not known. */
-async function addressesOf(host: string, randomize: boolean): Promise<(string | undefined)[]> {
+async function addressesOf(
+  host: string,
+  { randomize, family, signal }: { randomize: boolean; family: 0 | 4 | 6; signal: AbortSignal },
+): Promise<(string | undefined)[]> {
   if (isIP(host)) return [host];
+  const known = new AbortController();
   try {
-    const found = await lookup(host, { all: true, verbatim: true });
+    signal.throwIfAborted();
+    // A lookup cannot be ended, but need not be waited for.
+    const aborted = once(signal, "abort", { signal: known.signal }).then(() => []);
+    const found = await Promise.race([lookup(host, { all: true, verbatim: true, family }), aborted]);
+    signal.throwIfAborted();
     const addresses = found.map(({ address }) => address);
     return randomize ? shuffled(addresses) : addresses;
   } catch {
+    signal.throwIfAborted();
     return [undefined];
+  } finally {
+    known.abort();
   }
 }
 

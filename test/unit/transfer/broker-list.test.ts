@@ -34,6 +34,7 @@ describe("a URI for several brokers", () => {
       "failover:(stomp://a:1,stomp+ssl://b:2)?useExponentialBackOff=false",
       { failover: { ...failover, multiplier: 1 } },
     ],
+    ["failover:(stomp://a:1,stomp+ssl://b:2)?initialReconnectDelay=0&maxReconnectDelay=0", {}],
   ])("%s is a list and how to go about it", (uri, differences) => {
     expect(parse(uri)).toStrictEqual({ brokers: [a, b], randomize: true, failover, ...differences });
   });
@@ -105,5 +106,47 @@ describe("of several brokers", () => {
     expect(asked).toHaveLength(3);
     await expect(connect(false, "nobody", new Error("no such file"))).rejects.toThrow("no such file");
     expect(asked).toHaveLength(1);
+  });
+});
+
+describe("the addresses of a name", () => {
+  const log = createLogger("test");
+  const brokers = [{ host: "localhost" }];
+
+  test.each([
+    [4, /^[\d.]+$/],
+    [6, /:/],
+  ] as const)("are those of the family %i that is asked for", async (family, pattern) => {
+    const asked: (string | undefined)[] = [];
+    const { signal } = new AbortController();
+    const given = await connectToAny(
+      { brokers, randomize: true },
+      async (_, address) => {
+        asked.push(address);
+        return await Promise.resolve(address);
+      },
+      { log, signal, family },
+    );
+    expect(asked).toEqual([given]);
+    // A host that has none of them leaves it to the attempt.
+    expect(given ?? (family === 6 ? "::1" : "none")).toMatch(pattern);
+  });
+
+  test("are not waited for when the signal is aborted", async () => {
+    const controller = new AbortController();
+    const names = Array.from({ length: 64 }, (_, index) => ({ host: `${index}.invalid` }));
+    const connecting = connectToAny(
+      { brokers: names, randomize: false },
+      () => Promise.reject(new BrokerError("BROKER_CONNECT", "not there")),
+      { log, signal: controller.signal },
+    );
+    controller.abort(new Error("enough"));
+    await expect(connecting).rejects.toThrow("enough");
+    await expect(
+      connectToAny({ brokers, randomize: false }, () => Promise.resolve("connected"), {
+        log,
+        signal: controller.signal,
+      }),
+    ).rejects.toThrow("enough");
   });
 });
