@@ -1,8 +1,18 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, type Stats } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  type Stats,
+} from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { Message } from "@spoolwire/message";
-import { ConfigError, type Properties } from "@spoolwire/program";
+import { ConfigError, type Logger, type Properties } from "@spoolwire/program";
+import { DiskTrouble, isPassing } from "./disk-trouble.js";
 import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
@@ -56,6 +66,9 @@ const MOST_SKIPPED = 500;
 /** Where a file goes that can never be sent, within the directory; nobody looks for files there. */
 const REJECTED = ".rejected";
 
+/** What stands in a name for bytes that are no UTF-8: by such a name no file is found. */
+const NOT_UTF8 = "\ufffd";
+
 /** What programs call a file that they are not done with. */
 const UNFINISHED = /^\.|~$|\.(tmp|temp|part|partial|filepart|crdownload|swp)$/i;
 
@@ -66,6 +79,9 @@ const UNFINISHED = /^\.|~$|\.(tmp|temp|part|partial|filepart|crdownload|swp)$/i;
  *
  * What is acknowledged goes (`done`, `remove`), but not if the file has changed since it was read: then it is
  * taken again. What stays is taken once while it does not change. Files have no locks: one agent a directory.
+ *
+ * With `loop` a disk that fails is tried again until it can be worked on: what could not be put away stays, and is
+ * not taken again.
  */
 export class DirSource implements Source {
   readonly name: string;
@@ -75,18 +91,28 @@ export class DirSource implements Source {
   #taken = new Map<string, string>();
   #names: string[] = [];
   #lookAt = 0;
+  /** What was acknowledged and could not be put away. */
+  readonly #left = new Set<FileTicket>();
+  readonly #trouble: DiskTrouble;
   readonly #sleeper = new Sleeper();
 
   /** @param clock the time, milliseconds: that of the file system */
-  constructor(options: DirSourceOptions, clock = () => Date.now()) {
+  constructor(options: DirSourceOptions, log: Logger, clock = () => Date.now()) {
     this.name = `directory ${options.path}`;
+    this.#trouble = new DiskTrouble(this.name, log, "worked on");
     this.#options = options;
     this.#clock = clock;
   }
 
   async start(): Promise<void> {
+    const { path, done } = this.#options;
     // Rather now than after the first message was sent.
-    if (this.#options.done !== undefined) mkdirSync(this.#options.done, { recursive: true });
+    if (done !== undefined) {
+      mkdirSync(done, { recursive: true });
+      if (statSync(done).dev !== statSync(path).dev) {
+        throw new ConfigError(`Expected \`done\` to be on the file system of ${path}, got ${done}`);
+      }
+    }
     this.#look();
   }
 
@@ -107,11 +133,13 @@ export class DirSource implements Source {
 
   ack(ticket: Ticket): void {
     const { done, remove } = this.#options;
-    const { name, version } = ticket as FileTicket;
     if (done === undefined && !remove) return;
-    const file = this.#stat(name);
-    // RACE: somebody removed it, or wrote to it after we had read it.
-    if (file && versionOf(file) === version) this.#putAway(name, done);
+    try {
+      this.#putAway(ticket as FileTicket, done);
+    } catch (error) {
+      this.#heldUp(error as Error);
+      this.#left.add(ticket as FileTicket);
+    }
   }
 
   release(ticket: Ticket): void {
@@ -120,15 +148,44 @@ export class DirSource implements Source {
 
   reject(ticket: Ticket, reason: string): string {
     const { done, remove, path } = this.#options;
-    const { name } = ticket as FileTicket;
-    const what = `${join(path, name)}: ${reason}`;
+    const what = `${join(path, (ticket as FileTicket).name)}: ${reason}`;
     if (done === undefined && !remove) return `${what}; it stays where it is`;
     const rejected = join(path, REJECTED);
-    mkdirSync(rejected, { recursive: true });
-    return `${what}; it is now ${this.#putAway(name, rejected)}`;
+    try {
+      mkdirSync(rejected, { recursive: true });
+      const now = this.#putAway(ticket as FileTicket, rejected);
+      return `${what}; ${now === undefined ? "somebody has changed or removed it since" : `it is now ${now}`}`;
+    } catch (error) {
+      if (!this.#options.loop || !isPassing(error as Error)) throw error;
+      return `${what}; it stays where it is, since ${(error as Error).message}`;
+    }
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    // The last time: whoever waits for the end is told of what stays.
+    for (const ticket of this.#left) this.#putAway(ticket, this.#options.done);
+  }
+
+  /** @throws the error, if it is in vain to try again */
+  #heldUp(error: Error): void {
+    if (!this.#options.loop || !isPassing(error)) throw error;
+    this.#trouble.begins(error);
+  }
+
+  /** Put away what is left, and look again. */
+  #work(): void {
+    try {
+      for (const ticket of this.#left) {
+        this.#putAway(ticket, this.#options.done);
+        this.#left.delete(ticket);
+      }
+      this.#look();
+      this.#trouble.ends();
+    } catch (error) {
+      this.#heldUp(error as Error);
+      this.#lookAt = performance.now() + LOOK_MS;
+    }
+  }
 
   /** In the order of their names, the last one first. */
   #look(): void {
@@ -147,6 +204,11 @@ export class DirSource implements Source {
   #take(name: string): Arrival | undefined {
     const { path, settle = 2 } = this.#options;
     const file = this.#stat(name);
+    if (!file && name.includes(NOT_UTF8) && !this.#taken.has(name)) {
+      this.#taken.set(name, "");
+      const told = `${join(path, name)}: Expected its name to be UTF-8; it stays where it is`;
+      return { kind: "rejected", told };
+    }
     if (!file?.isFile() || this.#clock() - file.ctimeMs < settle * 1000) return undefined;
     const version = versionOf(file);
     if (this.#taken.get(name) === version) return undefined;
@@ -166,9 +228,14 @@ export class DirSource implements Source {
     return lstatSync(join(this.#options.path, name), { throwIfNoEntry: false });
   }
 
-  /** Never over another file: one of the same name may have come before. Returns where it is now. */
-  #putAway(name: string, to: string | undefined): string {
+  /**
+   * Never over another file: one of the same name may have come before. Returns where it is now. Undefined: somebody
+   * removed it, or wrote to it after we had read it.
+   */
+  #putAway({ name, version }: FileTicket, to: string | undefined): string | undefined {
     const from = join(this.#options.path, name);
+    const file = this.#stat(name);
+    if (!file || versionOf(file) !== version) return undefined;
     if (to === undefined) {
       unlinkSync(from);
       return "";
@@ -184,7 +251,7 @@ export class DirSource implements Source {
   async #rest(waitMs: number): Promise<Arrival> {
     const left = this.#lookAt - performance.now();
     await this.#sleeper.sleep(Math.max(0, Math.min(waitMs, left)));
-    if (performance.now() >= this.#lookAt) this.#look();
+    if (performance.now() >= this.#lookAt) this.#work();
     return { kind: "none" };
   }
 }

@@ -12,7 +12,7 @@ export function openIncoming(values: AgentValues, surroundings: Surroundings): S
   if (queue?.type === "dir") {
     const { path, settle, done } = parseDirOptions(queue, "--incoming-queue");
     const goes = isDry ? {} : { done, loop: values.loop, remove: values.remove };
-    return new DirSource({ path, settle, ...goes });
+    return new DirSource({ path, settle, ...goes }, surroundings.log);
   }
   if (queue) {
     const options = queueOptions(queue, "--incoming-queue");

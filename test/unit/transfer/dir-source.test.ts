@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -19,7 +20,10 @@ import { run } from "../../helpers/programs.js";
 
 let top: string;
 let path: string;
+let logged: string[];
+const log = createLogger("test", 0, (line) => logged.push(line));
 beforeEach(() => {
+  logged = [];
   top = temporaryDirectory("dir-source", inMemory);
   path = join(top, "in");
   mkdirSync(path);
@@ -31,7 +35,7 @@ const write = (name: string, content = name) => writeFileSync(join(path, name), 
 
 /** A source for which everything has settled, unless the test says something else. */
 function open(options: Partial<DirSourceOptions> = {}, later = 10_000) {
-  return new DirSource({ path, ...options }, () => Date.now() + later);
+  return new DirSource({ path, ...options }, log, () => Date.now() + later);
 }
 
 /** All that a source has, until it ends. */
@@ -72,7 +76,7 @@ describe("a plain directory as a source", () => {
     write("a");
     const changed = lstatSync(join(path, "a")).ctimeMs;
     let now = changed + 4999;
-    const source = new DirSource({ path, settle: 5 }, () => now);
+    const source = new DirSource({ path, settle: 5 }, log, () => now);
     expect(await names(source)).toEqual([]);
     now = changed + 5000;
     expect(await names(source)).toEqual(["a"]);
@@ -143,7 +147,6 @@ describe("a plain directory as a source", () => {
     write("a");
     const queue = new DqsQueue({ path: join(top, "queue") });
     const controller = new AbortController();
-    const log = createLogger("test", 0, () => undefined);
     const sink = new QueueSink(queue, log);
     const moving = new Transfer(open({ loop: true, remove: true }), sink, log).run(controller.signal);
     await expect.poll(() => queue.count(), { timeout: 10_000 }).toBe(1);
@@ -156,7 +159,6 @@ describe("a plain directory as a source", () => {
 
   test("a sink that fails leaves every file where it was", async () => {
     write("a");
-    const log = createLogger("test", 0, () => undefined);
     const queue = new DqsQueue({ path: join(top, "queue") });
     queue.addMessages = () => Promise.reject(new MessageError("MESSAGE_NOT_SENDABLE", "no"));
     const source = open({ remove: true });
@@ -168,6 +170,86 @@ describe("a plain directory as a source", () => {
     const run = new Transfer(open({ remove: true }), new QueueSink(queue, log), log).run(never);
     await expect(run).rejects.toThrow("broken");
     expect(readdirSync(path)).toEqual([".rejected", "b"]);
+  });
+
+  test("refuses at once a place for what is done that files cannot be moved to", async () => {
+    write("a");
+    await expect(open({ done: "/proc" }).start()).rejects.toThrow(
+      `Expected \`done\` to be on the file system of ${path}, got /proc`,
+    );
+  });
+
+  test("leaves what was rejected and has changed or gone since", async () => {
+    write("a");
+    write("b");
+    const source = open({ remove: true });
+    const [a, b] = await all(source);
+    appendFileSync(join(path, "a"), "2");
+    rmSync(join(path, "b"));
+    for (const [name, arrival] of [["a", a] as const, ["b", b] as const]) {
+      expect(source.reject(arrival!.ticket, "no good")).toBe(
+        `${path}/${name}: no good; somebody has changed or removed it since`,
+      );
+    }
+    expect((await all(source)).map(({ message }) => String(message.body))).toEqual(["a2"]);
+  });
+
+  test("tells once of a file whose name is not UTF-8, and leaves it", async () => {
+    writeFileSync(Buffer.concat([Buffer.from(`${path}/caf`), Buffer.of(0xe9)]), "x");
+    write("a\ufffd");
+    const source = open({ remove: true, loop: true });
+    await source.start();
+    const kinds: string[] = [];
+    const told: string[] = [];
+    for (let asked = 0; asked < 5; asked++) {
+      const arrival = await source.next(1100);
+      kinds.push(arrival.kind);
+      if (arrival.kind === "rejected") told.push(arrival.told);
+    }
+    expect(kinds).toEqual(["message", "rejected", "none", "none", "none"]);
+    expect(told).toEqual([`${path}/caf\ufffd: Expected its name to be UTF-8; it stays where it is`]);
+    expect(readdirSync(path)).toHaveLength(2);
+  });
+
+  test("with loop puts away later what it cannot now, and does not take it again", async () => {
+    write("a");
+    write("b");
+    const done = join(top, "done");
+    const source = open({ done, loop: true });
+    await source.start();
+    const taken = [await source.next(0), await source.next(0)];
+    rmSync(done, { recursive: true });
+    for (const arrival of taken) if (arrival.kind === "message") source.ack(arrival.ticket);
+    expect((await source.next(1100)).kind).toBe("none");
+    expect((await source.next(0)).kind).toBe("none");
+    expect(readdirSync(path)).toEqual(["a", "b"]);
+    mkdirSync(done);
+    await expect
+      .poll(async () => (await source.next(100)).kind === "none" && readdirSync(path), { timeout: 10_000 })
+      .toEqual([]);
+    expect(readdirSync(done)).toEqual(["a", "b"]);
+    expect(logged).toEqual([
+      expect.stringMatching(/warning: directory .*ENOENT.*; trying again until it can be worked on\n$/),
+      expect.stringMatching(/can be worked on again\n$/),
+    ]);
+  });
+
+  test("without loop it ends with what it cannot put away, and with loop at the end", async () => {
+    write("a");
+    const done = join(top, "done");
+    for (const loop of [false, true]) {
+      const source = open({ done, loop });
+      await source.start();
+      const arrival = await source.next(0);
+      if (arrival.kind !== "message") throw new Error(arrival.kind);
+      rmSync(done, { recursive: true });
+      if (!loop) expect(() => source.ack(arrival.ticket)).toThrow("ENOENT");
+      else {
+        source.ack(arrival.ticket);
+        await expect(source.stop()).rejects.toThrow("ENOENT");
+      }
+    }
+    expect(readdirSync(path)).toEqual(["a"]);
   });
 
   test("is looked through in slices, however much of it is not to be taken", async () => {
