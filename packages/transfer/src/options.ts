@@ -69,7 +69,13 @@ export const agentOptions = [
     many: true,
     help: "unsubscribe at the end, with these headers: the first is for the first --subscribe, and so on; may be empty",
   },
-  { name: "prefetch", type: "integer", value: "N", help: "most messages that the broker sends ahead" },
+  {
+    name: "prefetch",
+    type: "integer",
+    min: 1,
+    value: "N",
+    help: "most messages that the broker sends ahead",
+  },
   {
     name: "keep-headers",
     type: "boolean",
@@ -159,6 +165,7 @@ export const agentOptions = [
   {
     name: "timeout-connect",
     type: "number",
+    min: 0.001,
     value: "SECONDS",
     default: 60,
     help: "most time to connect and log in",
@@ -166,6 +173,7 @@ export const agentOptions = [
   {
     name: "timeout-broker",
     type: "number",
+    min: 0.001,
     value: "SECONDS",
     default: 60,
     help: "most time for a broker to confirm what is asked of it; then the connection is made anew",
@@ -212,7 +220,9 @@ export type AgentValues = OptionValues<typeof agentOptions>;
 /** Whether a run is over some day without being told, so that somebody waits for it: cron, a script. */
 export const endsByItself = (values: AgentValues) =>
   (values["incoming-queue"] !== undefined && values.loop !== true) ||
-  [values.count, values.duration, values["timeout-inactivity"]].some((limit) => limit !== undefined);
+  [values.count || undefined, values.duration, values["timeout-inactivity"]].some(
+    (limit) => limit !== undefined,
+  );
 
 export const agentRelations: readonly Relation[] = [
   exactlyOne("incoming-broker-uri", "incoming-queue"),
