@@ -77,7 +77,7 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
           words.map((word) => (word === plain ? subscription : word)),
         );
       };
-      expect(await receive("--duration", "0.1")).toMatchObject(ok);
+      expect(await receive("--duration", "1")).toMatchObject(ok);
       road.destination = `${exchange},routing_key=data.new`;
       road.fill(3);
       expect(await runAgent("amqpclt", road.sender("--reliable"))).toMatchObject(ok);

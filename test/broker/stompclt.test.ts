@@ -92,13 +92,13 @@ onEachBroker((broker, brokerName) => {
             )
             .map((word) => (word === `destination=${road.destination}` ? `${word} ${durable}` : word)),
         );
-      expect(await receive("--duration", "0.1")).toMatchObject(ok);
+      expect(await receive("--duration", "1")).toMatchObject(ok);
       road.fill(3);
       expect(await runAgent("stompclt", road.sender("--reliable"))).toMatchObject(ok);
       expect(await receive("--count", "3")).toMatchObject(ok);
       expect(take(road.b).map(({ body }) => String(body))).toEqual(["0", "1", "2"]);
 
-      expect(await receive("--duration", "0.1", "--unsubscribe", durable)).toMatchObject(ok);
+      expect(await receive("--duration", "1", "--unsubscribe", durable)).toMatchObject(ok);
       road.fill(3);
       expect(await runAgent("stompclt", road.sender("--reliable"))).toMatchObject(ok);
       expect(await receive("--timeout-inactivity", "1", "--unsubscribe", durable)).toMatchObject(ok);

@@ -78,6 +78,6 @@ export async function connect(
   return connectToAny(
     plan,
     (uri, address) => StompConnection.open({ ...common, uri, ...(address !== undefined && { address }) }),
-    { log, signal },
+    { log, signal, family: socket.family },
   );
 }

@@ -45,7 +45,7 @@ async function receive(greeting: Readonly<Record<string, string>>, bodies: strin
       }
     }
   });
-  const ends = more.includes("--count") ? [] : ["--duration", "0.05"];
+  const ends = more.includes("--count") ? [] : ["--duration", "0.3"];
   return await runAgent("stompclt", [
     ...["--incoming-broker-uri", formatUri(server.uri), "--subscribe", "destination=/queue/x"],
     ...["--outgoing-queue", `path=${join(directory, "to")}`, ...ends, ...more],
@@ -82,7 +82,7 @@ describe("--prefetch is said as the broker knows it", () => {
     [{ server: "RabbitMQ/3.10.8" }, ["--reliable", "--count", "3"], { "prefetch-count": "3" }],
     [{ server: "RabbitMQ/3.10.8" }, ["--reliable", "--count", "300"], { "prefetch-count": "100" }],
   ])("%j %j", async (greeting, more, expected) => {
-    expect(await receive(greeting, [], "--duration", "0.05", ...more)).toMatchObject(ok);
+    expect(await receive(greeting, [], "--duration", "0.3", ...more)).toMatchObject(ok);
     const [subscribed] = told("SUBSCRIBE");
     expect(subscribed).toMatchObject({ destination: "/queue/x", ...expected });
     expect(Object.keys(subscribed!)).toHaveLength(5);
@@ -143,6 +143,24 @@ test("--incoming-broker-auth and --incoming-broker-connect are who we say we are
 test("--incoming-broker-sockopts localaddr=ADDRESS is where we come from", async () => {
   expect(await receive({}, [], "--incoming-broker-sockopts", "localaddr=127.0.0.2")).toMatchObject(ok);
   expect(from).toBe("127.0.0.2");
+});
+
+test("--incoming-broker-sockopts family=6 is which addresses of a name are meant", async () => {
+  // At 127.0.0.1 only.
+  server = await startStompServer((peer) => peer.left());
+  const { status, stderr } = await runAgent("stompclt", [
+    ...[
+      "--incoming-broker-uri",
+      `stomp://localhost:${server.uri.port}`,
+      "--subscribe",
+      "destination=/queue/x",
+    ],
+    ...["--outgoing-queue", `path=${join(directory, "to")}`, "--no-reconnect"],
+    ...["--incoming-broker-sockopts", "family=6"],
+  ]);
+  expect(stderr).toMatch(/Cannot connect to stomp:\/\/localhost:\d+/);
+  expect(status).toBe(69);
+  expect(server.clients).toBe(0);
 });
 
 test.each([

@@ -108,7 +108,7 @@ test("--timeout-flush is the most that the network takes at the end", async () =
     peer.socket.pause();
     await peer.left();
   };
-  const { status, stderr } = await send(deaf, "--duration", "0.1", "--timeout-flush", "0.1");
+  const { status, stderr } = await send(deaf, "--duration", "0.5", "--timeout-flush", "0.1");
   expect(stderr).toMatch(/did not take all that was sent within 0\.1 s\n$/);
   expect(status).toBe(69);
 });

@@ -175,12 +175,17 @@ test.each<[string[], ...string[]]>([
     [...queueOnly, "--outgoing-queue", "path=DIR/b", "--window", "-1"],
     'Expected --window to be an integer >= 0, got "-1"',
   ],
-  ...["broker", "connect", "disconnect", "flush", "inactivity", "linger", "status", "client", "server"].map(
-    (name): [string[], string] => [
-      [...queueOnly, "--outgoing-queue", "path=DIR/b", `--timeout-${name}`, "-0.5"],
-      `Expected --timeout-${name} to be a number >= 0, got "-0.5"`,
-    ],
-  ),
+  ...[
+    ...["broker", "connect"].map((name) => [name, "0", "0.001"]),
+    ...["disconnect", "flush", "inactivity", "linger", "status", "client", "server"].map((name) => [
+      name,
+      "-0.5",
+      "0",
+    ]),
+  ].map(([name, seconds = "", least]): [string[], string] => [
+    [...queueOnly, "--outgoing-queue", "path=DIR/b", `--timeout-${name}`, seconds],
+    `Expected --timeout-${name} to be a number >= ${least}, got "${seconds}"`,
+  ]),
   [
     [...queueOnly, "--outgoing-queue", "path=DIR/b", "--max-body-size", "1"],
     "--max-body-size needs --incoming-broker-uri or --outgoing-broker-uri",
