@@ -1,4 +1,5 @@
 import { ConfigError, parseProperties, type Properties } from "@spoolwire/program";
+import { isShort, SHORT } from "./fields.js";
 
 /** What is declared before a queue or an exchange is used; without `declare` it has to be there. */
 export interface QueueForm {
@@ -41,6 +42,14 @@ const ownQueue: QueueForm = {
   declare: { durable: false, exclusive: true, autoDelete: true, arguments: {} },
 };
 
+/** Whether `/queue/NAME` stands for it. */
+export const isPlain = ({ declare }: QueueForm): boolean =>
+  declare !== undefined &&
+  declare.durable &&
+  !declare.exclusive &&
+  !declare.autoDelete &&
+  Object.keys(declare.arguments).length === 0;
+
 const durableQueue = (name: string): QueueForm => ({
   name,
   declare: { durable: true, exclusive: false, autoDelete: false, arguments: {} },
@@ -52,7 +61,8 @@ const durableQueue = (name: string): QueueForm => ({
  * @throws ConfigError
  */
 export function parseDestination(destination: string): Address {
-  return parsePath(destination) ?? parseForms(parseProperties(destination, "a destination"), "a destination");
+  const what = "a destination";
+  return demandShort(parsePath(destination) ?? parseForms(parseProperties(destination, what), what), what);
 }
 
 /**
@@ -62,7 +72,7 @@ export function parseDestination(destination: string): Address {
 export function parseSubscription(properties: Properties): Address {
   const { destination, ...others } = properties;
   if (destination === undefined) {
-    const address = parseForms(others, "--subscribe");
+    const address = demandShort(parseForms(others, "--subscribe"), "--subscribe");
     return address.queue ? address : { ...address, queue: ownQueue };
   }
   const unknown = Object.keys(others)[0];
@@ -71,6 +81,22 @@ export function parseSubscription(properties: Properties): Address {
   }
   const address = parseDestination(destination);
   return address.queue ? address : { ...address, queue: ownQueue };
+}
+
+/** AMQP has no longer names: the library would not send them. */
+function demandShort(address: Address, what: string): Address {
+  const { exchange, queue, routingKey } = address;
+  for (const [part, name = ""] of [
+    ["exchange", exchange?.name],
+    ["queue", queue?.name],
+    ["routing key", routingKey],
+  ] as const) {
+    if (isShort(name)) continue;
+    throw new ConfigError(
+      `Expected the ${part} of ${what} to have at most ${SHORT} bytes, got ${Buffer.byteLength(name)}`,
+    );
+  }
+  return address;
 }
 
 function parsePath(path: string): Address | undefined {
@@ -113,8 +139,13 @@ function parseForms(properties: Properties, what: string): Address {
       found[key] = Object.assign(Object.create(null) as Record<string, string>, given);
     } else if (key === "routing_key") routingKey = value;
     else if (key === "arguments") binding = parseArguments(value, what);
-    else if (current && known.includes(key)) found[current]![key] = value;
-    else {
+    else if (current && known.includes(key)) {
+      const group = found[current]!;
+      if (key in group) {
+        throw new ConfigError(`Expected the ${current} of ${what} to have each key once, got ${key} twice`);
+      }
+      group[key] = value;
+    } else {
       const choices = [...Object.keys(groups), "routing_key", "arguments"].join(", ");
       throw new ConfigError(`Expected ${what} to be made of ${choices}, got ${JSON.stringify(key)}`);
     }

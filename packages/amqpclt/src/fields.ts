@@ -1,5 +1,14 @@
 import { emptyHeader, MessageError, type Header } from "@spoolwire/message";
 
+/** Most bytes of a short string of AMQP 0-9-1, such as the name of a field or of a queue. */
+export const SHORT = 255;
+
+/** UTF-8 has at most three bytes for what JavaScript counts as one. */
+export const isShort = (value: string) => value.length <= SHORT / 3 || Buffer.byteLength(value) <= SHORT;
+
+/** Most milliseconds that a message may be told to live. */
+export const MOST_MS = 2 ** 32 - 1;
+
 /** Header fields of one delivery in other protocols: they say nothing here. */
 const NOT_SENT = new Set(["subscription", "ack", "redelivered", "receipt", "content-length"]);
 
@@ -52,10 +61,15 @@ export function takeDestination(fields: Header): string {
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (value === null || value === undefined) return "";
-  if (value instanceof Date) return String(value.getTime());
-  if (Buffer.isBuffer(value)) return bytesText(value);
   if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return `${value}`;
-  return JSON.stringify(value, (_key, inner: unknown) => plain(inner));
+  const said = plain(value);
+  if (typeof said !== "object") return textOf(said);
+  return JSON.stringify(said, function (this: Record<string, unknown>, key, json: unknown) {
+    // Before a form of its own for JSON, such as those of times and bytes.
+    const own = this[key];
+    const inner = plain(own);
+    return inner === own ? json : inner;
+  });
 }
 
 function bytesText(bytes: Buffer): string {
@@ -63,9 +77,23 @@ function bytesText(bytes: Buffer): string {
   return Buffer.from(text, "utf8").equals(bytes) ? text : bytes.toString("base64");
 }
 
-/** JSON has no bytes, and Buffer a form of its own in it. */
+/** What JSON has for a value: times are numbers, and bytes and what no number holds are text. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
-  const { type, data } = (value ?? {}) as { type?: unknown; data?: unknown };
-  return type === "Buffer" && Array.isArray(data) ? bytesText(Buffer.from(data as number[])) : value;
+  if (value instanceof Date) return value.getTime();
+  if (Buffer.isBuffer(value)) return bytesText(value);
+  // AMQP 0-9-1 has times in seconds, and its library names the types that JavaScript has not.
+  const { "!": type, value: given } = (value ?? {}) as { readonly "!"?: unknown; readonly value?: unknown };
+  if (type === "timestamp" && typeof given === "number") return given * 1000;
+  return (type === "decimal" ? decimalText(given) : undefined) ?? value;
+}
+
+/** Undefined: it is none, but a table that looks like one. */
+function decimalText(value: unknown): string | undefined {
+  const { places, digits } = (value ?? {}) as { readonly places?: unknown; readonly digits?: unknown };
+  if (typeof places !== "number" || typeof digits !== "number" || !(places >= 0 && places < 256))
+    return undefined;
+  const text = String(digits).padStart(places + 1, "0");
+  const point = text.length - places;
+  return places === 0 ? text : `${text.slice(0, point)}.${text.slice(point)}`;
 }

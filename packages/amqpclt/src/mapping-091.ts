@@ -1,6 +1,16 @@
 import { decodeContent, emptyHeader, encodeContent, Message, type Header } from "@spoolwire/message";
 import type { MessageProperties, Options } from "amqplib";
-import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
+import {
+  isNumber,
+  isShort,
+  MOST_MS,
+  notSendable,
+  sentFields,
+  SHORT,
+  take,
+  takeDestination,
+  textOf,
+} from "./fields.js";
 
 /** A message as AMQP 0-9-1 has it. */
 export interface Content {
@@ -8,12 +18,6 @@ export interface Content {
   readonly content: Buffer;
   readonly properties: Options.Publish & { readonly headers: Header };
 }
-
-/** Most bytes of a short string, such as the name of a field. */
-const SHORT = 255;
-
-/** UTF-8 has at most three bytes for what JavaScript counts as one. */
-const isShort = (value: string) => value.length <= SHORT / 3 || Buffer.byteLength(value) <= SHORT;
 
 /** Header fields and the properties that are them; longer values stay in the table. */
 const properties = [
@@ -47,8 +51,7 @@ export function toContent(message: Message, now = Date.now()): Content {
   if (priority !== undefined) options.priority = Number(priority);
   // The broker is told how long, and the field stays, since only it tells until when.
   const { expires = "" } = fields;
-  if (isNumber(1, Number.MAX_SAFE_INTEGER)(expires))
-    options.expiration = String(Math.max(0, Number(expires) - now));
+  if (isNumber(1, now + MOST_MS)(expires)) options.expiration = String(Math.max(0, Number(expires) - now));
   for (const name in fields) {
     if (isShort(name)) continue;
     throw notSendable(`Expected names of header fields of at most ${SHORT} bytes, got ${name}`);
@@ -57,12 +60,16 @@ export function toContent(message: Message, now = Date.now()): Content {
   return { destination, content: bytes, properties: { ...options, headers: fields } };
 }
 
+/** Where a message has come from. */
+export interface Origin {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The queue is there, and is not to be declared as `/queue/NAME` is. */
+  readonly isGiven?: boolean;
+}
+
 /** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
-export function fromContent(
-  content: Buffer,
-  given: MessageProperties,
-  from: { readonly exchange: string; readonly routingKey: string },
-): Message {
+export function fromContent(content: Buffer, given: MessageProperties, from: Origin): Message {
   const header = emptyHeader();
   header.destination = destinationOf(from);
   const set = (name: string, value: unknown) => {
@@ -81,8 +88,8 @@ export function fromContent(
 }
 
 /** The destination that would send it there again. */
-function destinationOf({ exchange, routingKey }: { exchange: string; routingKey: string }): string {
-  if (exchange === "") return `/queue/${routingKey}`;
+function destinationOf({ exchange, routingKey, isGiven = false }: Origin): string {
+  if (exchange === "") return `${isGiven ? "/amq" : ""}/queue/${routingKey}`;
   if (exchange === "amq.topic") return `/topic/${routingKey}`;
   return `/exchange/${exchange}/${routingKey}`;
 }

@@ -1,5 +1,5 @@
 import { decodeContent, emptyHeader, encodeContent, Message } from "@spoolwire/message";
-import { isNumber, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
+import { isNumber, MOST_MS, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
 import { rhea } from "./libraries.js";
 
 /** A message as AMQP 1.0 has it. */
@@ -21,6 +21,10 @@ interface Section {
 
 const DATA = 0x75;
 
+/** The library's class of sections, which it does not name: a map may have their fields too. */
+const isSection = (body: object): body is Section =>
+  body.constructor === (rhea().message.data_section(Buffer.alloc(0)) as object).constructor;
+
 /** Header fields and the properties that are them; whether those are symbols, which are ASCII. */
 const properties = [
   { field: "message-id", property: "message_id", isSymbol: false },
@@ -32,8 +36,6 @@ const properties = [
   { field: "content-encoding", property: "content_encoding", isSymbol: true },
 ] as const;
 
-/** Most milliseconds of a time to live. */
-const MOST_TTL = 2 ** 32 - 1;
 /** The last time that JavaScript has. */
 const MOST_TIME = 8.64e15;
 
@@ -65,10 +67,25 @@ export function toEncoded(message: Message, now = Date.now()): Encoded {
   const expires = take(fields, "expires", isNumber(1, MOST_TIME));
   if (expires !== undefined) {
     said.absolute_expiry_time = Number(expires);
-    said.ttl = Math.min(MOST_TTL, Math.max(0, Number(expires) - now));
+    said.ttl = Math.min(MOST_MS, Math.max(0, Number(expires) - now));
   }
   if (Object.keys(fields).length > 0) said.application_properties = fields;
   return { destination, bytes: rhea().message.encode(said) };
+}
+
+/** @throws MessageError MESSAGE_NOT_SENDABLE if it is none */
+export function decode(bytes: Buffer | undefined): Decoded {
+  let decoded: Decoded;
+  try {
+    decoded = rhea().message.decode(bytes ?? Buffer.alloc(0));
+  } catch (error) {
+    throw notSendable(
+      `Expected a message of AMQP 1.0, got one that cannot be read: ${(error as Error).message}`,
+    );
+  }
+  if (Object.keys(decoded).length === 0)
+    throw notSendable("Expected a message of AMQP 1.0, got an empty one");
+  return decoded;
 }
 
 /** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
@@ -79,7 +96,7 @@ export function fromDecoded(decoded: Decoded, address: string): Message {
     if (value !== undefined && value !== null) header[name] = textOf(value);
   };
   set("destination", decoded.to);
-  for (const { field, property } of properties) set(field, idText(decoded[property]));
+  for (const { field, property } of properties) set(field, decoded[property]);
   set("user-id", decoded.user_id);
   set("priority", decoded.priority);
   set("timestamp", decoded.creation_time);
@@ -91,15 +108,11 @@ export function fromDecoded(decoded: Decoded, address: string): Message {
   return new Message({ header, body: bodyOf(decoded.body, header["content-type"]) });
 }
 
-/** Ids may be numbers, bytes, or UUIDs, which come as 16 bytes. */
-const idText = (value: unknown) =>
-  Buffer.isBuffer(value) && value.length === 16 ? rhea().uuid_to_string(value) : value;
-
 function bodyOf(body: unknown, contentType: string | undefined): string | Buffer {
   if (Buffer.isBuffer(body)) return body;
   if (body === undefined || body === null) return "";
-  if (typeof body !== "object" || !("typecode" in body)) return textOf(body);
-  const { content, multiple = false, typecode } = body as Section;
+  if (typeof body !== "object" || !isSection(body)) return textOf(body);
+  const { content, multiple = false, typecode } = body;
   if (typecode !== DATA) return textOf(content);
   const bytes = multiple ? Buffer.concat(content as Buffer[]) : (content as Buffer);
   return decodeContent(bytes, contentType);

@@ -75,6 +75,10 @@ test.each([
   ["queue=a,colour=red", "a destination to be made of exchange, queue, routing_key, arguments, got .colour"],
   ["queue=name%3Da%2Ctype%3Dtopic", "the queue of a destination to be made of name, .*, got .type"],
   ["exchange=type%3Dtopic", "the exchange of a destination to have name=NAME"],
+  ["queue=name=a,name=b", "the queue of a destination to have each key once, got name twice"],
+  [`/queue/${"\u00e9".repeat(128)}`, "the queue of a destination to have at most 255 bytes, got 256"],
+  [`/topic/${"x".repeat(256)}`, "the routing key of a destination to have at most 255 bytes, got 256"],
+  [`exchange=${"x".repeat(300)}`, "the exchange of a destination to have at most 255 bytes, got 300"],
   ["queue=name=a,durable=perhaps", "durable in a destination to be true or false, got .perhaps"],
 ])("%s is refused", (text, words) => {
   expect(() => parseDestination(text)).toThrow(new RegExp(`^Expected ${words}`));

@@ -141,3 +141,54 @@ test("values of other types have a text", () => {
     ...{ time: "5", big: String(2n ** 63n) },
   });
 });
+
+test("types that AMQP 0-9-1 has and JavaScript has not are read as what they are", () => {
+  const headers = {
+    time: { "!": "timestamp", value: 1_700_000_000 },
+    decimal: { "!": "decimal", value: { places: 2, digits: 5 } },
+    whole: { "!": "decimal", value: { places: 0, digits: 12 } },
+    list: [{ "!": "timestamp", value: 1 }, new Date(7), { "!": "decimal", value: { places: 1, digits: 25 } }],
+    table: { "!": "decimal" },
+  };
+  const came = fromContent(Buffer.alloc(0), { headers } as never, { exchange: "", routingKey: "q" });
+  expect(came.header).toMatchObject({
+    ...{ time: "1700000000000", decimal: "0.05", whole: "12", list: '[1000,7,"2.5"]' },
+    table: '{"!":"decimal"}',
+  });
+});
+
+test("types that AMQP 1.0 has and JavaScript has not are read as what they are", () => {
+  const { types, message: codec } = rhea;
+  const uuid = "01234567-89ab-cdef-0123-456789abcdef";
+  const bytes = (hex: string) => Buffer.from(hex.replaceAll("-", ""), "hex");
+  // One of its own for each place: the library marks the body's.
+  const typed = (): unknown => types.wrap_uuid(bytes(uuid));
+  const application_properties: unknown = {
+    uuid: typed(),
+    ulong: types.wrap_ulong(bytes("ffffffffffffffff")) as unknown,
+    long: types.wrap_long(bytes("8000000000000000")),
+    small: types.wrap_ulong(2 ** 40) as unknown,
+    minus: types.wrap_long(-(2 ** 40)),
+  };
+  const message_id: unknown = types.wrap_binary(Buffer.from("sixteen bytes..."));
+  const sent = { message_id, correlation_id: typed(), application_properties, body: typed() };
+  const came = fromDecoded(codec.decode(codec.encode(sent)), "q");
+  expect(came.header).toMatchObject({
+    ...{ "message-id": "sixteen bytes...", "correlation-id": uuid, uuid },
+    ...{ ulong: `${2n ** 64n - 1n}`, long: `${-(2n ** 63n)}`, small: `${2 ** 40}`, minus: `${-(2 ** 40)}` },
+  });
+  expect(came.body).toBe(uuid);
+});
+
+test("a message that is worth something for longer than AMQP 0-9-1 can say is told no time", () => {
+  const sent = (expires: number) =>
+    toContent(new Message({ header: { destination: "/queue/q", expires: `${expires}` }, body: "x" }), 1000);
+  expect(sent(2 ** 32 + 999).properties).toMatchObject({ expiration: `${2 ** 32 - 1}` });
+  expect(sent(2 ** 32 + 1000).properties.expiration).toBeUndefined();
+  expect(sent(2 ** 32 + 1000).properties.headers).toEqual({ expires: `${2 ** 32 + 1000}` });
+});
+
+test("what comes from a queue that is not declared goes back to one that is not", () => {
+  const from = { exchange: "", routingKey: "q", isGiven: true };
+  expect(fromContent(Buffer.alloc(0), {} as never, from).header.destination).toBe("/amq/queue/q");
+});
