@@ -19,8 +19,15 @@ export interface Place extends AmqpUri {
   readonly address: string;
 }
 
-/** Check what can be checked before there is a connection. @throws ConfigError */
-export function checkBroker(options: BrokerOptions | BrokerSourceOptions): BrokerList<Place> {
+/**
+ * Check what can be checked before there is a connection.
+ * @param spoken the scheme of this AMQP alone; `amqp://` may be either
+ * @throws ConfigError
+ */
+export function checkBroker(
+  options: BrokerOptions | BrokerSourceOptions,
+  spoken: "amqp10" | "amqp091",
+): BrokerList<Place> {
   const { uri, credential, x509, connect, sockopts, stompDebug } = options;
   const isSource = "subscriptions" in options;
   const side = isSource ? "incoming" : "outgoing";
@@ -38,6 +45,9 @@ export function checkBroker(options: BrokerOptions | BrokerSourceOptions): Broke
   const hasCertificate = x509?.cert !== undefined;
   return parseBrokers(uri, (each) => {
     const place = parseAmqpUri(each);
+    if (!new RegExp(`^(amqp|${spoken})s?://`).test(each)) {
+      throw new ConfigError(`Expected all brokers of a list to speak ${spoken}, got ${each}`);
+    }
     if (virtualHost !== undefined && place.virtualHost !== undefined) {
       throw new ConfigError("Expected a virtual host in the URI or as host=VHOST, got both");
     }
@@ -50,6 +60,14 @@ export function checkBroker(options: BrokerOptions | BrokerSourceOptions): Broke
       address: place.host,
     };
   });
+}
+
+/** Names of subscriptions: a broker would take the second for the first. @throws ConfigError */
+export function refuseTwice(names: readonly (string | undefined)[]): void {
+  const twice = names.find((name, index) => name !== undefined && names.indexOf(name) < index);
+  if (twice === undefined) return;
+  const message = `Expected each --subscribe to have an id of its own, got ${JSON.stringify(twice)} twice`;
+  throw new ConfigError([{ message, option: "subscribe" }]);
 }
 
 /** Read anew each time: certificates are renewed while agents run. */

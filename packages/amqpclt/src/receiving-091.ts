@@ -35,7 +35,7 @@ export class Receiving091 implements ReceivingProtocol {
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.brokers = checkBroker(options);
+    this.brokers = checkBroker(options, "amqp091");
     this.#subscriptions = about("subscribe", () =>
       options.subscriptions.map(({ id, ...properties }) => ({ id, address: parseSubscription(properties) })),
     );

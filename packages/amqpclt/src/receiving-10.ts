@@ -33,7 +33,7 @@ export class Receiving10 implements ReceivingProtocol {
   /** @throws ConfigError */
   constructor(options: BrokerSourceOptions) {
     this.#options = options;
-    this.brokers = checkBroker(options);
+    this.brokers = checkBroker(options, "amqp10");
     this.#subscriptions = options.subscriptions.map((each) => readSubscription(each, options.reliable));
   }
 

@@ -36,7 +36,7 @@ export class Sending091 implements SendingProtocol<Parcel091> {
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.brokers = checkBroker(options);
+    this.brokers = checkBroker(options, "amqp091");
   }
 
   prepare(message: Message): Parcel091 {

@@ -28,7 +28,7 @@ export class Sending10 implements SendingProtocol<Encoded> {
   /** @throws ConfigError */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.brokers = checkBroker(options);
+    this.brokers = checkBroker(options, "amqp10");
   }
 
   prepare(message: Message): Encoded {

@@ -40,6 +40,8 @@ test.each([
     ["amqp://h/v", "--outgoing-broker-connect", "host=w"],
     "a virtual host in the URI or as host=VHOST, got both",
   ],
+  [["failover:(amqp091://h,amqp10://g)"], "all brokers of a list to speak amqp091, got amqp10://g"],
+  [["failover:(amqp://h,amqp091://g)"], "all brokers of a list to speak amqp10, got amqp091://g"],
   [["amqp://h", "--outgoing-broker-auth", "x509 cert=/c"], "A certificate needs a URI with amqps://"],
   [
     ["amqp://h", "--outgoing-broker-sockopts", "nodelay=1"],
