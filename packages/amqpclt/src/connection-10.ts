@@ -13,6 +13,7 @@ export class Connection10 {
   readonly #lost: (error: Error) => void;
   readonly #gone: Promise<void>;
   #isOver = false;
+  #tellOver: () => void = () => undefined;
 
   private constructor(connection: Connection, lost: (error: Error) => void) {
     this.#connection = connection;
@@ -45,11 +46,19 @@ export class Connection10 {
   ): Promise<Connection10> {
     const { uri } = place;
     const { timeoutConnect } = options;
-    const connection = rhea().create_container().connect(connectOptions(place, options));
+    let connection: Connection;
+    try {
+      connection = rhea().create_container().connect(connectOptions(place, options));
+    } catch (error) {
+      // A certificate that does not go with its key.
+      throw connectError(uri, error);
+    }
     const self = new Connection10(connection, lost);
     const opened = new Promise<void>((resolve, reject) => {
       let failed: (error: Error) => void = reject;
+      let wasUp = false;
       connection.once("connection_open", () => {
+        wasUp = true;
         failed = (error) => self.end(error);
         resolve();
       });
@@ -58,7 +67,7 @@ export class Connection10 {
       }
       connection.on("disconnected", ({ error }: EventContext) =>
         failed(
-          connection.is_remote_open()
+          wasUp
             ? new BrokerError("BROKER_CLOSED", error?.message ?? "The broker has closed the connection")
             : connectError(uri, error ?? new Error("The broker has closed the connection")),
         ),
@@ -112,6 +121,11 @@ export class Connection10 {
     this.#socket?.on("drain", drained);
   }
 
+  /** Told when it has ended by itself. */
+  onOver(over: () => void): void {
+    this.#tellOver = over;
+  }
+
   /**
    * A session of its own for a link, so that a link that waits holds up no other.
    * @param mostUnderWay how many messages may be sent in it and not settled
@@ -129,6 +143,7 @@ export class Connection10 {
     this.#isOver = true;
     this.#destroy();
     this.#lost(error);
+    this.#tellOver();
   }
 
   /** False: the broker did not answer in time. */

@@ -55,6 +55,8 @@ class Sender10 implements SendingConnection<Encoded> {
     connection.onDrain(() => {
       for (const lane of this.#lanes.values()) lane.pump();
     });
+    // The library closes no link then.
+    connection.onOver(() => this.#roomMade());
   }
 
   /** The oldest that the broker owes an answer to, of all links. Without credit it owes none. */
@@ -87,9 +89,13 @@ class Sender10 implements SendingConnection<Encoded> {
    */
   async flushed(timeoutMs: number): Promise<boolean> {
     if (this.#isReliable) return true;
-    const ends = Promise.all(Array.from(this.#lanes.values(), (lane) => lane.detach()));
+    let refusal: Error | undefined;
+    const ends = Promise.all(Array.from(this.#lanes.values(), (lane) => lane.detach())).catch(
+      (error: unknown) => (refusal = error as Error),
+    );
     const isFlushed = this.#connection.isOver || (await endsWithin(ends, timeoutMs));
     await this.close(isFlushed ? timeoutMs : 0);
+    if (refusal) throw refusal;
     return isFlushed;
   }
 
@@ -121,6 +127,8 @@ class Sender10 implements SendingConnection<Encoded> {
   }
 }
 
+const SESSION_ENDED = "the broker has ended the session";
+
 interface LaneEvents {
   onRoom(): void;
   /** `error`: something was under way, and what became of it is not known. */
@@ -149,6 +157,8 @@ class Lane {
   readonly #underWay = new Map<Delivery, Sent>();
   /** When it was asked for, in the order of all that was sent. */
   readonly #openedAs = ++lastSent;
+  /** Something was sent that nobody confirms. */
+  #hasSentSettled = false;
   #isOver = false;
 
   constructor(connection: Connection10, destination: string, isReliable: boolean, events: LaneEvents) {
@@ -175,7 +185,7 @@ class Lane {
     }
     sender.on("sender_close", () => this.#end(describe(sender.error, "the broker has closed the link")));
     sender.on("sender_error", () => undefined);
-    session.on("session_close", () => this.#end(describe(session.error, "the broker has ended the session")));
+    session.on("session_close", () => this.#end(describe(session.error, SESSION_ENDED)));
     session.on("session_error", () => undefined);
   }
 
@@ -201,10 +211,18 @@ class Lane {
     return this.hasRoom;
   }
 
-  /** Resolves when the broker has seen all that was sent. */
+  /** Resolves when the broker has seen all that was sent. @throws BrokerError if it has refused some of it */
   async detach(): Promise<void> {
     this.#isOver = true;
-    const ended = new Promise<void>((resolve) => this.#sender.once("sender_close", () => resolve()));
+    const ended = new Promise<void>((resolve, reject) => {
+      const refused = (reason: string) => reject(new BrokerError("BROKER_REJECTED", this.#words(reason)));
+      this.#sender.once("sender_close", () => {
+        const { error } = this.#sender;
+        if (error) refused(describe(error, "refused"));
+        else resolve();
+      });
+      this.#session.once("session_close", () => refused(describe(this.#session.error, SESSION_ENDED)));
+    });
     this.#sender.close();
     await ended;
   }
@@ -225,7 +243,10 @@ class Lane {
       const delivery = this.#sender.send(bytes, undefined, 0);
       sent++;
       if (this.#isReliable) this.#underWay.set(delivery, { done, order: ++lastSent });
-      else done();
+      else {
+        this.#hasSentSettled = true;
+        done();
+      }
     }
     if (sent === 0) return;
     this.#connection.gather();
@@ -254,7 +275,8 @@ class Lane {
     const words = this.#words(reason);
     const unsent = this.#unsent;
     this.#unsent = [];
-    this.#events.onOver(this.#underWay.size > 0 ? new BrokerError("BROKER_REJECTED", words) : undefined);
-    if (this.#underWay.size === 0) for (const { done } of unsent) done({ reason: words });
+    const isUnknown = this.#underWay.size > 0 || this.#hasSentSettled;
+    this.#events.onOver(isUnknown ? new BrokerError("BROKER_REJECTED", words) : undefined);
+    if (!isUnknown) for (const { done } of unsent) done({ reason: words });
   }
 }
