@@ -30,6 +30,7 @@ const ANSWERS: Readonly<Record<string, Buffer>> = {
   "40.10": method(40, 11),
   "50.10": method(50, 11, number(0, 9)),
   "50.20": method(50, 21),
+  "60.10": method(60, 11),
   "85.10": method(85, 11),
 };
 

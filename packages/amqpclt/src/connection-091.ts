@@ -3,7 +3,15 @@ import { BrokerError } from "@spoolwire/message";
 import { renewed } from "@spoolwire/program";
 import { connectToAny, type BrokerList, type BrokerOptions } from "@spoolwire/transfer";
 import type { Channel, ChannelModel } from "amqplib";
-import { connectError, endsWithin, gather, tlsOptions, within, type Place } from "./connect.js";
+import {
+  connectError,
+  endsWithin,
+  gather,
+  tlsOptions,
+  within,
+  type Patience,
+  type Place,
+} from "./connect.js";
 import { amqplib } from "./libraries.js";
 
 /**
@@ -12,18 +20,27 @@ import { amqplib } from "./libraries.js";
  */
 export class Connection091 {
   readonly model: ChannelModel;
+  readonly #uri: string;
   readonly #lost: (error: Error) => void;
   readonly #channels = new Set<Channel>();
   #isOver = false;
+  /** What the library has said why. */
   #reason: Error | undefined;
+  #failure: Error | undefined;
+  #tellOver: () => void = () => undefined;
   readonly #over: Promise<void>;
 
-  private constructor(model: ChannelModel, lost: (error: Error) => void) {
+  private constructor(model: ChannelModel, uri: string, lost: (error: Error) => void) {
     this.model = model;
+    this.#uri = uri;
     this.#lost = lost;
     this.#over = new Promise((resolve) => model.once("close", () => resolve()));
-    model.on("error", (error) => (this.#reason ??= error));
-    model.on("close", (error) => this.end(closedError(error ?? this.#reason)));
+    for (const event of ["error", "close"]) {
+      model.on(event, (error?: Error) => {
+        this.#reason ??= error;
+        this.end(closedError(error));
+      });
+    }
   }
 
   /** To the first that answers. @throws BrokerError; a file's own error if a certificate cannot be read */
@@ -50,7 +67,9 @@ export class Connection091 {
     const { heartBeat, timeoutConnect } = options;
     const credential = renewed(options.credential, options.log);
     const beats = heartBeat && Math.max(1, Math.round(Math.min(heartBeat.client, heartBeat.server)));
-    const tls = tlsOptions(place, options);
+    // The library would wait for ever, and keep the socket of a broker that is silent.
+    const givenUp = new AbortController();
+    const socket = { ...tlsOptions(place, options), signal: givenUp.signal };
     const { connect, credentials } = amqplib();
     const work = connect(
       {
@@ -64,7 +83,7 @@ export class Connection091 {
       {
         noDelay: true,
         keepAlive: true,
-        ...tls,
+        ...socket,
         credentials:
           place.login === "external"
             ? credentials.external()
@@ -76,13 +95,14 @@ export class Connection091 {
     );
     try {
       const late = `${uri} did not answer within ${timeoutConnect} s`;
-      return new Connection091(await within(work, { ms: timeoutConnect * 1000, signal, late }), lost);
+      return new Connection091(await within(work, { ms: timeoutConnect * 1000, signal, late }), uri, lost);
     } catch (error) {
-      // It may still come: nobody waits for it any more.
+      // It may have come just now: nobody is to hear of its end.
       work.then(
-        (model) => destroy(model),
+        (model) => model.on("error", () => undefined),
         () => undefined,
       );
+      givenUp.abort();
       signal.throwIfAborted();
       throw refusal(place, error);
     }
@@ -90,6 +110,35 @@ export class Connection091 {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Why it has ended by itself. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Told when it has ended by itself. */
+  onOver(over: () => void): void {
+    this.#tellOver = over;
+  }
+
+  /** What is asked for at the start. Without an answer the connection is over. @throws BrokerError */
+  async establish<Result>(work: Promise<Result>, patience: Patience): Promise<Result> {
+    try {
+      return await within(work, patience);
+    } catch (error) {
+      const isTold = error instanceof BrokerError || patience.signal?.aborted;
+      const told = isTold ? (error as Error) : this.#refused(error as Error);
+      this.end(told);
+      throw told;
+    }
+  }
+
+  /** The library may tell who waits for an answer only that none will come. */
+  #refused(error: Error): BrokerError {
+    const { failure = error } = this;
+    const code = failure instanceof BrokerError ? failure.code : "BROKER_REJECTED";
+    return new BrokerError(code, `${this.#uri}: ${failure.message}`, { cause: error });
   }
 
   /** How many bytes the network has taken of what was sent. */
@@ -114,9 +163,13 @@ export class Connection091 {
     channel.on("error", (error) =>
       this.end(new BrokerError("BROKER_REJECTED", error.message, { cause: error })),
     );
-    channel.on("close", () =>
-      this.end(new BrokerError("BROKER_CLOSED", "The broker has closed the channel")),
-    );
+    // Before the library's own, which says of all that is not confirmed that it is refused.
+    channel.prependListener("close", () => {
+      if (this.#isOver) return;
+      this.#isOver = true;
+      // If the connection closes it says why after its channels are closed.
+      process.nextTick(() => this.#fail(closedError(this.#reason, "channel")));
+    });
     return channel;
   }
 
@@ -124,8 +177,14 @@ export class Connection091 {
   end(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
     destroy(this.model);
     this.#lost(error);
+    this.#tellOver();
   }
 
   /** The channels first: the library lets the end of the connection overtake what they still have to send. */
@@ -151,8 +210,15 @@ const streamOf = ({ connection }: ChannelModel) =>
 
 const destroy = (model: ChannelModel) => streamOf(model).destroy();
 
-const closedError = (cause: Error | undefined) =>
-  new BrokerError("BROKER_CLOSED", cause?.message ?? "The broker has closed the connection", { cause });
+/** What a broker says when it ends a connection for no fault of ours: all is well, forced, internal error. */
+const BLAMELESS: readonly unknown[] = [200, 320, 541];
+
+function closedError(cause: NodeJS.ErrnoException | undefined, what = "connection"): BrokerError {
+  const code: unknown = cause?.code;
+  const isOurFault = typeof code === "number" && !BLAMELESS.includes(code);
+  const words = cause?.message ?? `The broker has closed the ${what}`;
+  return new BrokerError(isOurFault ? "BROKER_REJECTED" : "BROKER_CLOSED", words, { cause });
+}
 
 function refusal({ uri, virtualHost = "/" }: Place, error: unknown): Error {
   const { message } = error as Error;

@@ -8,8 +8,8 @@ import type {
   ReceivingProtocol,
 } from "@spoolwire/transfer";
 import type { Channel, ConsumeMessage } from "amqplib";
-import { parseSubscription, type Address } from "./address.js";
-import { checkBroker, within, type Place } from "./connect.js";
+import { isPlain, parseSubscription, type Address } from "./address.js";
+import { checkBroker, refuseTwice, type Place } from "./connect.js";
 import { Connection091 } from "./connection-091.js";
 import { declare } from "./declare.js";
 import { fromContent } from "./mapping-091.js";
@@ -39,6 +39,7 @@ export class Receiving091 implements ReceivingProtocol {
     this.#subscriptions = about("subscribe", () =>
       options.subscriptions.map(({ id, ...properties }) => ({ id, address: parseSubscription(properties) })),
     );
+    refuseTwice(this.#subscriptions.map(({ id }) => id));
   }
 
   async connect(
@@ -48,14 +49,9 @@ export class Receiving091 implements ReceivingProtocol {
   ): Promise<ReceivingConnection> {
     const { uri, timeoutBroker } = this.#options;
     const connection = await Connection091.open(this.brokers, this.#options, lost, signal);
-    try {
-      const late = `${uri} did not answer to the subscription within ${timeoutBroker} s`;
-      await within(this.#subscribe(connection, arrive), { ms: timeoutBroker * 1000, signal, late });
-    } catch (error) {
-      connection.end(error as Error);
-      if (error instanceof BrokerError) throw error;
-      throw new BrokerError("BROKER_REJECTED", `${uri}: ${(error as Error).message}`, { cause: error });
-    }
+    const late = `${uri} did not answer to the subscription within ${timeoutBroker} s`;
+    const patience = { ms: timeoutBroker * 1000, signal, late };
+    await connection.establish(this.#subscribe(connection, arrive), patience);
     return connection;
   }
 
@@ -64,10 +60,11 @@ export class Receiving091 implements ReceivingProtocol {
     await channel.prefetch(this.#options.prefetch ?? DEFAULT_PREFETCH, true);
     for (const { id, address } of this.#subscriptions) {
       const queue = (await declare(channel, address)) ?? "";
+      const isGiven = address.queue !== undefined && !isPlain(address.queue);
       const ended = new BrokerError("BROKER_CLOSED", `The broker has ended the subscription to ${queue}`);
       const take = (message: ConsumeMessage | null) => {
         if (connection.isOver) return;
-        if (message) arrive(new Delivery091(message, channel, connection));
+        if (message) arrive(new Delivery091(message, isGiven, channel, connection));
         else connection.end(ended);
       };
       await channel.consume(queue, take, id === undefined ? {} : { consumerTag: id });
@@ -77,18 +74,21 @@ export class Receiving091 implements ReceivingProtocol {
 
 class Delivery091 implements Delivery {
   readonly #message: ConsumeMessage;
+  readonly #isGiven: boolean;
   readonly #channel: Channel;
   readonly #connection: Connection091;
 
-  constructor(message: ConsumeMessage, channel: Channel, connection: Connection091) {
+  constructor(message: ConsumeMessage, isGiven: boolean, channel: Channel, connection: Connection091) {
     this.#message = message;
+    this.#isGiven = isGiven;
     this.#channel = channel;
     this.#connection = connection;
   }
 
   read(): Message {
     const { content, properties, fields } = this.#message;
-    return fromContent(content, properties, fields);
+    const { exchange, routingKey } = fields;
+    return fromContent(content, properties, { exchange, routingKey, isGiven: this.#isGiven });
   }
 
   accept(): void {

@@ -9,7 +9,7 @@ import type {
 } from "@spoolwire/transfer";
 import type { Channel, ConfirmChannel, Message as Returned } from "amqplib";
 import { parseDestination, type Address } from "./address.js";
-import { checkBroker, within, type Place } from "./connect.js";
+import { checkBroker, endsWithin, type Place } from "./connect.js";
 import { Connection091 } from "./connection-091.js";
 import { declare } from "./declare.js";
 import { notSendable } from "./fields.js";
@@ -50,10 +50,7 @@ export class Sending091 implements SendingProtocol<Parcel091> {
     const late = `${uri} gave no channel within ${timeoutBroker} s`;
     const opening: Promise<Channel> = reliable ? model.createConfirmChannel() : model.createChannel();
     const channel = connection.watch(
-      await within(opening, { ms: timeoutBroker * 1000, signal, late }).catch((error: Error) => {
-        connection.end(error);
-        throw error;
-      }),
+      await connection.establish(opening, { ms: timeoutBroker * 1000, signal, late }),
     );
     model.on("blocked", (reason) => log.warn(`broker ${uri} takes no messages now: ${reason}`));
     model.on("unblocked", () => log.info(`broker ${uri} takes messages again`));
@@ -104,7 +101,7 @@ class Sender091 implements SendingConnection<Parcel091> {
       this.#isBlocked = false;
       this.#look();
     });
-    connection.model.on("close", () => this.#tellRoom());
+    connection.onOver(() => this.#look());
   }
 
   send(parcel: Parcel091, done: Done): boolean {
@@ -113,7 +110,9 @@ class Sender091 implements SendingConnection<Parcel091> {
       const declaring = this.#declaring.get(parcel.destination) ?? this.#declare(parcel);
       declaring.then(
         () => this.#publish(parcel, done),
-        (error: Error) => done({ reason: error.message }),
+        (error: Error) => {
+          if (!this.#connection.isOver) done({ reason: error.message });
+        },
       );
     }
     return this.#hasRoom;
@@ -134,9 +133,14 @@ class Sender091 implements SendingConnection<Parcel091> {
     this.#connection.end(error);
   }
 
-  /** A farewell that is answered comes after all that was sent. */
+  /** An answer comes after all that was sent. To anything but a farewell: behind that the library hears no refusal. */
   async flushed(timeoutMs: number): Promise<boolean> {
-    return this.#isReliable || (await this.close(timeoutMs));
+    if (this.#isReliable) return true;
+    const isFlushed = await endsWithin(this.#channel.prefetch(0), timeoutMs);
+    const { failure } = this.#connection;
+    if (failure) throw failure;
+    await this.close(isFlushed ? timeoutMs : 0);
+    return isFlushed;
   }
 
   close(timeoutMs: number): Promise<boolean> {
@@ -164,8 +168,12 @@ class Sender091 implements SendingConnection<Parcel091> {
     const channel = await this.#connection.model.createChannel();
     // Told by what it refuses.
     channel.on("error", () => undefined);
-    await declare(channel, address);
-    await channel.close();
+    try {
+      await declare(channel, address);
+    } finally {
+      // A refusal has closed it.
+      await channel.close().catch(() => undefined);
+    }
   }
 
   #publish(parcel: Parcel091, done: Done): void {
@@ -226,7 +234,8 @@ class Sender091 implements SendingConnection<Parcel091> {
 
   /** Whether there is room now, and tell if there is again. */
   #look(): void {
-    const hasRoom = !this.#isFull && !this.#isBlocked && this.#declaring.size === 0;
+    const isWaiting = this.#isFull || this.#isBlocked || this.#declaring.size > 0;
+    const hasRoom = !isWaiting || this.#connection.isOver;
     if (this.#hasRoom && !hasRoom) this.#room = new Promise((resolve) => (this.#tellRoom = resolve));
     if (!this.#hasRoom && hasRoom) this.#tellRoom();
     this.#hasRoom = hasRoom;
