@@ -1,11 +1,15 @@
 // Receiving with AMQP 1.0 from a peer of our own: subscriptions that are kept, drains, ends, and what stays behind.
 import { join } from "node:path";
+import { amqp091, amqp10 } from "@spoolwire/amqpclt";
 import { DqsQueue } from "@spoolwire/message";
+import type { Properties } from "@spoolwire/program";
+import type { Arrival } from "@spoolwire/transfer";
 import type { EventContext, Sender } from "rhea";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startAmqpPeer, type AmqpPeer } from "../../helpers/amqp-peer.js";
 import { runAgent } from "../../helpers/agents.js";
 import { inMemory, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { brokerOptions } from "../../helpers/broker-options.js";
 
 let directory: string;
 let queue: DqsQueue;
@@ -41,14 +45,24 @@ const receive = (subscription: string, ...more: string[]) =>
 const bodies = () => [...queue].map((name) => (queue.lock(name), String(queue.getMessage(name).body)));
 const ok = { status: 0, stderr: "" };
 
-/** Send these to each that asks, as far as there is credit. */
-function serve(...texts: string[]): void {
+/** What a test asks for itself, message by message. */
+const sourceOptions = (prefetch: number, ...subscriptions: Properties[]) => ({
+  ...brokerOptions(peer.uri),
+  ...{ subscriptions, unsubscriptions: undefined, prefetch },
+});
+
+/** Send these to each that asks, as far as there is credit; bytes as they are. */
+function serve(...bodies: (string | Buffer | object)[]): void {
   peer.container.on("sender_open", ({ sender }: EventContext) => {
     // A link without a source would be one that is refused.
     sender?.set_source({ address: sender.source.address });
-    const left = [...texts];
+    const left = [...bodies];
     const more = () => {
-      while (left.length > 0 && sender?.sendable()) sender.send({ body: left.shift() });
+      while (left.length > 0 && sender?.sendable()) {
+        const body = left.shift();
+        if (Buffer.isBuffer(body)) sender.send(body, undefined, 0);
+        else sender.send({ body });
+      }
     };
     sender?.on("sendable", more);
   });
@@ -84,6 +98,44 @@ test("at the end the credit is taken back, and what has come and is not taken is
   expect(await receive("destination=q", "--count", "2", "--prefetch", "10")).toMatchObject(ok);
   expect(bodies()).toEqual(["1", "2"]);
   expect(events.toSorted()).toEqual(["accepted", "accepted", "drain", "released", "released", "released"]);
+});
+
+test("what was never taken is released, also in the turn of the last that was accepted", async () => {
+  serve("1", "2", "3");
+  const source = amqp10.openSource(sourceOptions(3, { destination: "q" }));
+  await source.start(AbortSignal.timeout(10_000));
+  const arrivals: Arrival[] = [];
+  while (arrivals.length < 3) arrivals.push(await source.next(5000));
+  const [first] = arrivals;
+  if (first?.kind !== "message") throw new Error(`Expected a message, got ${first?.kind}`);
+  source.ack(first.ticket);
+  await source.stop();
+  expect(events.toSorted()).toEqual(["accepted", "released", "released"]);
+});
+
+test("what is no message is told and stays, and the others come", async () => {
+  serve("1", Buffer.from([1, 2, 3, 4]), Buffer.from([0, 0x53, 0x77, 0xa1, 9, 0x61]), Buffer.alloc(0), "2");
+  const { status, stderr } = await receive("destination=q", "--timeout-inactivity", "0.5");
+  expect(bodies()).toEqual(["1", "2"]);
+  expect(stderr.match(/delivery \d: Expected a message of AMQP 1.0, got .*; it stays there\n/g)).toHaveLength(
+    3,
+  );
+  expect(status).toBe(65);
+  expect(events.filter((event) => event === "released")).toHaveLength(3);
+});
+
+test("a map is a map, whatever its keys", async () => {
+  const maps = [{ typecode: 0x75, content: 5 }, { typecode: 7 }];
+  serve(...maps);
+  expect(await receive("destination=q", "--count", "2")).toMatchObject(ok);
+  expect(bodies()).toEqual(maps.map((map) => JSON.stringify(map)));
+});
+
+test("each subscription has an id of its own", () => {
+  const twice = sourceOptions(1, { destination: "/queue/a", id: "x" }, { destination: "/queue/b", id: "x" });
+  const words = 'each --subscribe to have an id of its own, got "x" twice';
+  expect(() => amqp10.openSource(twice)).toThrow(words);
+  expect(() => amqp091.openSource({ ...twice, uri: "amqp091://h" })).toThrow(words);
 });
 
 test("a session or a link that the peer ends is made again", async () => {
