@@ -1,5 +1,6 @@
 // What amqpclt promises, with each AMQP: what all agents do, and what only AMQP has.
 import { Message } from "@spoolwire/message";
+import amqplib from "amqplib";
 import { beforeEach, expect, test } from "vitest";
 import { runAgent } from "../helpers/agents.js";
 import { startActiveMq } from "../helpers/activemq.js";
@@ -91,7 +92,92 @@ onRabbitMq(["amqp10", "amqp091"], (broker, protocol) => {
     });
   }
 
+  if (protocol === "amqp091") {
+    // RabbitMQ ends the whole connection for it.
+    const badExchange = () => `exchange=name=e-${road.destination.slice("/queue/".length)},type=nosuch`;
+
+    test(
+      "a message that ends the connection is found, named and left, and the others go",
+      { timeout },
+      async () => {
+        road.fill(1);
+        const header = { destination: `${badExchange()} queue=x` };
+        const bad = road.a.addMessage(new Message({ header, body: "bad" }));
+        road.fill(2);
+        const { status, stderr } = await runAgent("amqpclt", road.sender("--reliable"));
+        expect(stderr).toMatch(
+          new RegExp(`${bad}: .*COMMAND_INVALID - unknown exchange type 'nosuch'.*; it stays`),
+        );
+        expect(status).toBe(65);
+        expect([...road.a]).toEqual([bad]);
+        expect(await runAgent("amqpclt", road.receiver("--count", "3"))).toMatchObject(ok);
+      },
+    );
+
+    test("a subscription that ends the connection is told in the broker's words", { timeout }, async () => {
+      const plain = `destination=${road.destination}`;
+      const words = road.receiver("--count", "1", "--no-reconnect");
+      const { status, stderr } = await runAgent(
+        "amqpclt",
+        words.map((word) => (word === plain ? badExchange() : word)),
+      );
+      expect(stderr).toMatch(
+        /^amqpclt: amqp091:[^\n]*COMMAND_INVALID - unknown exchange type 'nosuch'[^\n]*\n$/,
+      );
+      expect(status).toBe(76);
+    });
+
+    test("what the broker refuses at the end is told, also without --reliable", { timeout }, async () => {
+      road.destination = `exchange=name=e-${road.destination.slice("/queue/".length)},type=fanout,internal=true`;
+      road.fill(1);
+      const { status, stderr } = await runAgent("amqpclt", road.sender());
+      expect(stderr).toMatch(/^amqpclt: [^\n]*ACCESS_REFUSED[^\n]*internal exchange[^\n]*\n$/);
+      expect(status).toBe(76);
+    });
+
+    test("what comes from a queue with arguments can be sent to it again", { timeout }, async () => {
+      const name = road.destination.slice("/queue/".length);
+      road.destination = `queue=name%3D${name}%2Carguments%3Dx-max-length%253D10`;
+      const receive = () =>
+        runAgent(
+          "amqpclt",
+          road
+            .receiver("--count", "1", "--reliable")
+            .map((word) => (word === `destination=${road.destination}` ? road.destination : word)),
+        );
+      road.fill(1);
+      for (let time = 0; time < 2; time++) {
+        expect(await runAgent("amqpclt", road.sender("--reliable"))).toMatchObject(ok);
+        expect(await receive()).toMatchObject(ok);
+        for (const message of take(road.b)) {
+          expect(message.header.destination).toBe(`/amq/queue/${name}`);
+          road.a.addMessage(message);
+        }
+      }
+      expect(road.a.count()).toBe(1);
+    });
+  }
+
   if (protocol === "amqp10") {
+    test("what is no message of AMQP 1.0 stays there, and the others come", { timeout }, async () => {
+      const { amqpPort, user, password } = broker();
+      const name = road.destination.slice("/queue/".length);
+      const other = await amqplib.connect({ port: amqpPort, username: user, password });
+      const channel = await other.createConfirmChannel();
+      await channel.assertQueue(name);
+      channel.sendToQueue(name, Buffer.from([1, 2, 3, 4]), { type: "amqp-1.0" });
+      channel.sendToQueue(name, Buffer.from("good"));
+      await channel.waitForConfirms();
+      await other.close();
+      const { status, stderr } = await runAgent(
+        "amqpclt",
+        road.receiver("--reliable", "--timeout-inactivity", "0.5"),
+      );
+      expect(stderr).toMatch(/^[^\n]*Expected a message of AMQP 1.0, got [^\n]*; it stays there\n$/);
+      expect(status).toBe(65);
+      expect(take(road.b).map(({ body }) => String(body))).toEqual(["good"]);
+    });
+
     test(
       "a virtual host is named in the path, or apart; one that is not there is told",
       { timeout },

@@ -57,6 +57,25 @@ onRabbitMq(["stomp", "amqp10", "amqp091"], (broker, protocol) => {
     }
   });
 
+  if (protocol === "amqp091") {
+    test("connections that an operator closes, saying why, are made again", { timeout }, async () => {
+      await using flow = new Flow(broker());
+      for (let time = 1; time <= 4; time++) {
+        flow.send(500);
+        await flow.until(() => flow.arrived > 500 * time - 400);
+        await broker().ctl("close_all_connections", "bye now");
+        const back = () => flow.told.match(/CONNECTION_FORCED - bye now.*; connecting again/g)?.length ?? 0;
+        await flow.until(() => back() === 2 * time);
+      }
+      await flow.finish();
+      const counts = noCounts();
+      flow.book.addTo(counts);
+      // What was under way may come twice; what was refused would be missing.
+      expect({ ...counts, duplicates: 0 }).toEqual({ ...noCounts(), accepted: 2000 });
+      expect(flow.told).not.toContain("does not take");
+    });
+  }
+
   if (protocol !== "stomp") {
     // With STOMP RabbitMQ confirms what it then has nowhere to put.
     test("a queue that is deleted is declared again", { timeout }, async () => {
