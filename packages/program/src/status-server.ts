@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { ConfigError } from "./errors.js";
@@ -70,6 +70,7 @@ export class StatusServer {
     return typeof address === "object" && address ? address.port : 0;
   }
 
+  /** The socket is gone when this returns, before it resolves. */
   async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();
@@ -134,7 +135,9 @@ async function removeDeadSocket(path: string): Promise<void> {
   try {
     await once(probe, "connect");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") unlinkSync(path);
+    // A plain file refuses connections too: it stays, and the address is in use.
+    if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED" && lstatSync(path).isSocket())
+      unlinkSync(path);
   } finally {
     probe.destroy();
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -117,6 +117,17 @@ describe("--metrics", () => {
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(existsSync(socketPath)).toBe(false);
+  });
+
+  test("leaves a file alone that is no socket", async () => {
+    const file = join(directory, "important");
+    writeFileSync(file, "text");
+    const status = await run(["--metrics", `unix:${file}`], () => Promise.reject(new Error("no work")));
+    expect({ status, stderr }).toEqual({
+      status: 69,
+      stderr: expect.stringMatching(/^prog: listen EADDRINUSE: [^\n]*important\n$/) as string,
+    });
+    expect(readFileSync(file, "utf8")).toBe("text");
   });
 
   test("is told by --status --json, if it is given there too", async () => {
