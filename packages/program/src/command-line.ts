@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "./errors.js";
 import { valueName } from "./manual.js";
+import { oneLine } from "./log.js";
 import type { GivenOption, OptionEntry } from "./options.js";
 import type { ProgramSpec } from "./program.js";
 
@@ -55,7 +56,7 @@ export function readArguments(
     command.parse(normalize(entries, argv, spec.isCommandLast), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    throw new ConfigError(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "), { cause: error });
+    throw new ConfigError(oneLine(error.message.replace(/^error: /, "")), { cause: error });
   }
   const [unexpected] = command.args;
   if (spec.operands === undefined && unexpected !== undefined) {

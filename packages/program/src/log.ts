@@ -11,6 +11,15 @@ export interface Logger {
 export const logLevels = ["error", "warning", "info", "debug"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** Text from anywhere as one line that tells a terminal nothing: other control characters than tabs are escaped. */
+export const oneLine = (text: string) =>
+  text
+    .replace(/\s+/g, (space) => (space.includes("\n") ? " " : space))
+    .replace(
+      /[\0-\x08\x0b-\x1f\x7f-\x9f]/g,
+      (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
+
 /** Where lines go. Nothing here throws: a program does its work even if it cannot tell of it. */
 export interface LogTarget {
   /** Take one line, without its end. */
@@ -54,7 +63,7 @@ export class ProgramLog implements Logger {
 
   #write(level: LogLevel, text: string): void {
     if (level !== "debug" && logLevels.indexOf(level) > logLevels.indexOf(this.level)) return;
-    this.target.write(level, text.replace(/\s*\n\s*/g, " "));
+    this.target.write(level, oneLine(text));
   }
 }
 

@@ -171,7 +171,7 @@ function convert(
     case "integer":
     case "number": {
       const { min = 0, max = Number.MAX_SAFE_INTEGER } = entry;
-      const number = /^-?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+      const number = /^-?(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : NaN;
       const isOfType = entry.type === "number" ? Number.isFinite(number) : Number.isInteger(number);
       if (!isOfType || number < min || number > max) {
         const what = entry.type === "number" ? "a number" : "an integer";

@@ -13,7 +13,8 @@ export function parseProperties(text: string, what: string): Properties {
   const properties = Object.create(null) as Record<string, string>;
   const trimmed = text.trim();
   if (trimmed === "") return properties;
-  for (const pair of trimmed.split(/[\s,]+(?=[^\s,=]+=)/)) {
+  // From the first of several separators only: from each of them it would take a time that grows with their square.
+  for (const pair of trimmed.split(/(?<![\s,])[\s,]+(?=[^\s,=]+=)/)) {
     const equals = pair.indexOf("=");
     // A value may be a secret: an error shows the key alone.
     if (equals < 1) throw new ConfigError(`Expected ${what} to be made of KEY=VALUE, got one without KEY=`);

@@ -40,6 +40,21 @@ describe("a logger", () => {
     ]);
   });
 
+  test("escapes what a terminal would obey, but for tabs", () => {
+    const lines: string[] = [];
+    createLogger("prog", 0, (line) => lines.push(line)).error("a\tb\r\nc\x1b[2J\x7f\x9bd\0");
+    expect(lines).toEqual(["prog: a\tb c\\x1b[2J\\x7f\\x9bd\\x00\n"]);
+  });
+
+  test("takes a time that grows with the length of a text, whatever it is", () => {
+    const lines: string[] = [];
+    const spaces = " ".repeat(200_000);
+    const began = performance.now();
+    createLogger("prog", 0, (line) => lines.push(line)).error(`a${spaces}b`);
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(lines).toEqual([`prog: a${spaces}b\n`]);
+  });
+
   test.each([
     ["error", ["e"]],
     ["warning", ["e", "warning: w"]],

@@ -203,6 +203,13 @@ describe("parseProperties", () => {
     expect(Object.entries(parseProperties(text, "it"))).toEqual(Object.entries(expected));
   });
 
+  test("takes a time that grows with the length of a text, whatever it is", () => {
+    const value = `a${" ".repeat(100_000)}b`;
+    const began = performance.now();
+    expect({ ...parseProperties(`queue=${value}`, "it") }).toEqual({ queue: value });
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
   test("shows no value in an error, since it may be a secret", () => {
     expect(() => parseProperties("name=x s3cret", "it")).not.toThrow();
     expect(() => parseProperties("s3cret", "it")).toThrow(
