@@ -60,7 +60,8 @@ export function readArguments(
   }
   const [unexpected] = command.args;
   if (spec.operands === undefined && unexpected !== undefined) {
-    throw new ConfigError(`Unexpected argument "${unexpected}"`);
+    // May be a part of a value that was not quoted, and a secret.
+    throw new ConfigError(`Unexpected argument "${unexpected.replace(/=.*/s, "=…")}"`);
   }
   return { given, operands: command.args };
 }
@@ -86,7 +87,8 @@ function normalize(
     const match = /^--(no-)?([^=]+)(=.*)?$/s.exec(word === "-?" ? "--help" : word);
     const entry = entries.find((e) => e.name === match?.[2] || (match?.[2] && e.aliases?.includes(match[2])));
     if (!match || !entry) {
-      words.push(word);
+      // The value of an option that is misspelt may be a secret: the error is about its name.
+      words.push(match?.[3] === undefined ? word : word.slice(0, -match[3].length));
       continue;
     }
     const name = `--${match[1] ?? ""}${entry.name}`;

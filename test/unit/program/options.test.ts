@@ -102,6 +102,7 @@ describe("runProgram", () => {
 
   test.each([
     [["--lop"], "unknown option '--lop' (Did you mean --loop?)"],
+    [["--quee=path=a pass=s3cret'x"], "unknown option '--quee' (Did you mean --queue?)"],
     [["--uri"], "option '--uri <URI>' argument missing"],
     [["--uri", ""], "Expected --uri to have a value, got none"],
     [["--count", "-1"], 'Expected --count to be an integer >= 0, got "-1"'],
@@ -119,6 +120,11 @@ describe("runProgram", () => {
   test("refuses operands where there are none", async () => {
     const status = await runProgram(spec, ["surplus"], async () => 0);
     expect([status, stderr]).toEqual([64, 'prog: Unexpected argument "surplus" (see prog --help)\n']);
+  });
+
+  test("shows no value that was not quoted, since it may be a secret", async () => {
+    const status = await runProgram(spec, ["--uri", "plain", "pass=s3cret", "name=x"], async () => 0);
+    expect([status, stderr]).toEqual([64, 'prog: Unexpected argument "pass=…" (see prog --help)\n']);
   });
 
   test.each(["--help", "-h", "-?"])("%s shows every option and ends with 0", async (option) => {
