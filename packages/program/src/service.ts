@@ -1,10 +1,11 @@
 import { describeStatus, quit } from "./control.js";
 import { runInBackground } from "./daemon.js";
 import { logOptions, openLog } from "./log-options.js";
-import type { LogLevel } from "./log.js";
+import type { Logger, LogLevel } from "./log.js";
 import type { Metric } from "./metrics.js";
 import { Notifier } from "./notify.js";
 import { PidFileError } from "./errors.js";
+import { ExitStatus } from "./exit.js";
 import { excludes, requires, type OptionEntry, type OptionValues, type Relation } from "./options.js";
 import { PidFile, readPidFile } from "./pidfile.js";
 import type { Invocation } from "./program.js";
@@ -108,12 +109,16 @@ export async function runService(
   try {
     return await attend(owned, given, work);
   } finally {
-    try {
-      owned?.release();
-    } catch (error) {
-      // What the work has thrown counts more.
-      log.warn(`the pid file stays: ${(error as Error).message}`);
-    }
+    release(owned, log);
+  }
+}
+
+/** What the work has thrown, or a signal wants, counts more than a file that cannot be removed. */
+function release(pidFile: PidFile | undefined, log: Logger): void {
+  try {
+    pidFile?.release();
+  } catch (error) {
+    log.warn(`the pid file stays: ${(error as Error).message}`);
   }
 }
 
@@ -185,11 +190,27 @@ async function attend(
       }
     }
   };
-  const timer = setInterval(check, CHECK_MS).unref();
-  const crashed = (error: Error) => log.error(`crashed: ${error.stack ?? error.message}`);
+  // It also keeps the process there while the work waits for something that does not.
+  const timer = setInterval(check, CHECK_MS);
+  let server: StatusServer | undefined;
+  /** What must not stay behind when the process ends at once. */
+  const vanish = () => {
+    clearInterval(timer);
+    void server?.close();
+    release(pidFile, log);
+  };
+  const crashed = (error: unknown) => {
+    log.error(`crashed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  };
+  const end = () => {
+    vanish();
+    void (log.target.close?.() ?? Promise.resolve()).finally(() => process.exit(ExitStatus.software));
+  };
   process.on("uncaughtExceptionMonitor", crashed);
+  // Whoever runs us within a process of his own, and sees to its errors, goes on doing so.
+  if (process.listenerCount("uncaughtException") === 0) process.on("uncaughtException", end);
   signals.stopping.addEventListener("abort", () => notifier?.stopping());
-  signals.onSecond(() => pidFile?.release());
+  signals.onSecond(vanish);
   signals.onUser(() => {
     const seconds = (performance.now() - began) / 1000;
     log.info(`up for ${seconds.toFixed(1)} s: ${service.status()}`);
@@ -199,7 +220,6 @@ async function attend(
     const reload = () => service.reload().catch((error: unknown) => log.error((error as Error).message));
     void (notifier ? notifier.reloading(reload) : reload());
   });
-  let server: StatusServer | undefined;
   try {
     if (metrics !== undefined) {
       server = await StatusServer.listen(parseStatusAddress(metrics), () => ({
@@ -214,7 +234,7 @@ async function attend(
   } finally {
     await server?.close();
     clearInterval(timer);
-    process.off("uncaughtExceptionMonitor", crashed);
+    process.off("uncaughtExceptionMonitor", crashed).off("uncaughtException", end);
     await notifier?.close();
   }
 }

@@ -4,7 +4,7 @@ export interface Signals {
   readonly stopping: AbortSignal;
   /** As SIGTERM does. */
   stop(): void;
-  /** At the second SIGTERM or SIGINT: what must be done before the system ends us at once. */
+  /** At the second SIGTERM or SIGINT, or the first after `stop`: what must be done before the system ends us at once. */
   onSecond(work: () => void): void;
   /** At each SIGHUP (without any: the system's effect). */
   onHangUp(work: () => void): void;
@@ -19,7 +19,6 @@ export function listenToSignals(): Signals {
   const controller = new AbortController();
   const listeners: [NodeJS.Signals, (name: NodeJS.Signals) => void][] = [];
   const lastWork: (() => void)[] = [];
-  let signalled = false;
   const on = (name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void) => {
     listeners.push([name, listener]);
     process.on(name, listener);
@@ -28,8 +27,7 @@ export function listenToSignals(): Signals {
     for (const [name, listener] of listeners.splice(0)) process.off(name, listener);
   };
   const stop = (name: NodeJS.Signals) => {
-    if (!signalled) {
-      signalled = true;
+    if (!controller.signal.aborted) {
       controller.abort();
       return;
     }
