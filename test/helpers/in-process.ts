@@ -33,3 +33,12 @@ export function collector() {
   });
   return { stream, text: () => Buffer.concat(chunks).toString() };
 }
+
+/** What a test has in the place of a stream's `write`: each text is taken, and the writer told that it was. */
+export const takes =
+  (take: (text: string) => void) =>
+  (bytes: unknown, ...rest: unknown[]): boolean => {
+    take(String(bytes));
+    (rest.at(-1) as (() => void) | undefined)?.();
+    return true;
+  };

@@ -28,9 +28,12 @@ export interface Running {
 }
 
 /** Start one of the programs under bin/. */
-export function start(name: string, args: readonly string[], options: RunOptions = {}): Running {
+export const start = (name: string, args: readonly string[], options: RunOptions = {}): Running =>
+  startCommand(process.execPath, [program(name), ...args], options);
+
+function startCommand(file: string, args: readonly string[], options: RunOptions): Running {
   const { input, uid, cwd = root, env } = options;
-  const child = spawn(process.execPath, [program(name), ...args], {
+  const child = spawn(file, args, {
     cwd,
     env: { ...process.env, ...env },
     ...(uid !== undefined && { uid, gid: uid }),
@@ -57,3 +60,16 @@ export function start(name: string, args: readonly string[], options: RunOptions
 /** Run one of the programs under bin/ to its end. */
 export const run = (name: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> =>
   start(name, args, options).done;
+
+/** Run one of them in a shell that sets up its output: `pipe` is what follows its words, as `| true`. */
+export const runInShell = (
+  name: string,
+  words: string,
+  pipe: string,
+  options: RunOptions = {},
+): Promise<Outcome> =>
+  startCommand(
+    "bash",
+    ["-c", `set -o pipefail; "$0" "$1" ${words} ${pipe}`, process.execPath, program(name)],
+    options,
+  ).done;

@@ -1,7 +1,8 @@
 import {
   commandCompletion,
-  ExitStatus,
+  ConfigError,
   runProgram,
+  write,
   type Invocation,
   type OptionEntry,
   type ProgramSpec,
@@ -50,18 +51,25 @@ export async function dispatch(
   const [name, ...rest] = argv;
   const found = commands.find((candidate) => candidate.name === name);
   if (found) return await found.run(program, rest, streams);
-  if (name === "--help" || name === "-h" || name === "--version") {
-    streams.stdout.write(name === "--version" ? `${program} ${version}\n` : usage(program, commands));
-    return ExitStatus.ok;
-  }
-  if (name === "--completion" && rest[0] === "bash") {
-    const names = commands.map((command) => command.name);
-    streams.stdout.write(commandCompletion(program, names));
-    return ExitStatus.ok;
+  const answer = async () => {
+    await write(streams.stdout, answerTo(argv, program, commands));
+    return undefined;
+  };
+  return await runProgram({ name: program, version, summary: "", options: [] }, [], answer, streams);
+}
+
+/** What is shown if no command is named. @throws ConfigError */
+function answerTo([name, shell]: readonly string[], program: string, commands: readonly Command[]): string {
+  if (name === "--help" || name === "-h") return usage(program, commands);
+  if (name === "--version") return `${program} ${version}\n`;
+  if (name === "--completion" && shell === "bash") {
+    return commandCompletion(
+      program,
+      commands.map((command) => command.name),
+    );
   }
   const got = name === undefined ? "none" : `"${name}"`;
-  streams.stderr.write(`${program}: Expected a command, got ${got} (see ${program} --help)\n`);
-  return ExitStatus.usage;
+  throw new ConfigError(`Expected a command, got ${got}`);
 }
 
 function usage(program: string, commands: readonly Command[]): string {

@@ -7,7 +7,7 @@ import {
   type GeneratorOptions,
   type MessageQueueOptions,
 } from "@spoolwire/message";
-import { ConfigError, runProgram, type OptionEntry, type OptionValues } from "@spoolwire/program";
+import { ConfigError, runProgram, write, type OptionEntry, type OptionValues } from "@spoolwire/program";
 
 const amount = "N, N-M (uniform) or N^M (normal)";
 const entropy = `0 to 4: a letter, hexadecimal, Base64, ASCII, anything; ${amount}`;
@@ -153,9 +153,7 @@ function toStdout({ compression }: Values): Output {
     flush() {
       const written = lines;
       lines = "";
-      return new Promise((resolve, reject) => {
-        process.stdout.write(written, (error) => (error ? reject(error) : resolve()));
-      });
+      return write(process.stdout, written);
     },
   };
 }

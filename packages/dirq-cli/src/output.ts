@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { write } from "@spoolwire/program";
 
 /** Text is collected up to so many characters before it is written. */
 const ENOUGH = 16_384;
@@ -21,19 +22,13 @@ export class Output {
   /** Write bytes; resolves when their reader has them (or the kernel, if it is a pipe). */
   async write(bytes: string | Uint8Array): Promise<void> {
     await this.flush();
-    await this.#write(bytes);
+    await write(this.#stream, bytes);
   }
 
   /** Write what is pending. */
   async flush(): Promise<void> {
     const text = this.#pending;
     this.#pending = "";
-    if (text !== "") await this.#write(text);
-  }
-
-  #write(bytes: string | Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#stream.write(bytes, (error) => (error ? reject(error) : resolve()));
-    });
+    if (text !== "") await write(this.#stream, text);
   }
 }

@@ -1,5 +1,5 @@
 import { inspectQueue, openQueue, type PurgeReport } from "@spoolwire/dirq";
-import { ExitStatus, Progress, type OptionEntry } from "@spoolwire/program";
+import { ExitStatus, Progress, write, type OptionEntry } from "@spoolwire/program";
 import { command } from "./command.js";
 import { onlyQueue } from "./operands.js";
 import { jsonOption } from "./options.js";
@@ -44,7 +44,7 @@ export const purge = command(
     try {
       const report = await queue.purge({ ...limitsOf(options), progress, signal });
       bar.clear();
-      streams.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${showPurge(report)}\n`);
+      await write(streams.stdout, `${options.json ? JSON.stringify(report) : showPurge(report)}\n`);
       return undefined;
     } catch (error) {
       bar.clear();

@@ -68,3 +68,4 @@ export { listenToSignals, type Signals } from "./signals.js";
 export { SyslogTarget } from "./syslog.js";
 export { perlVariables } from "./variables.js";
 export { readTls, type TlsFiles } from "./tls.js";
+export { write } from "./write.js";

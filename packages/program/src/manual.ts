@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { ExitStatus } from "./exit.js";
 import type { OptionEntry } from "./options.js";
 import type { ProgramSpec, Terminal } from "./program.js";
+import { write } from "./write.js";
 
 /** What stands for an option's value, and whether there is any. */
 export function valueName({ type, value, choices }: OptionEntry): string | undefined {
@@ -107,11 +108,11 @@ const roff = (text: string) =>
     .replace(/^(?=[.'])/gm, "\\&");
 
 /** Show a page: with `man` to the terminal if there is one, else as it is. @returns the exit status */
-export function showManual(page: string, stdout: Terminal): number {
+export async function showManual(page: string, stdout: Terminal): Promise<number> {
   if (stdout === process.stdout && stdout.isTTY) {
     const shown = spawnSync("man", ["-l", "-"], { input: page, stdio: ["pipe", "inherit", "inherit"] });
     if (!shown.error && shown.status === 0) return ExitStatus.ok;
   }
-  stdout.write(page);
+  await write(stdout, page);
   return ExitStatus.ok;
 }

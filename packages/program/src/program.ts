@@ -18,6 +18,7 @@ import {
 } from "./options.js";
 import { printConfig } from "./print-config.js";
 import { listenToSignals, type Signals } from "./signals.js";
+import { surviveErrors, write } from "./write.js";
 
 /** What a program is: all that its command line and its help need. */
 export interface ProgramSpec<Entries extends readonly OptionEntry[]> {
@@ -124,7 +125,10 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
   streams: Streams = process,
 ): Promise<number> {
   const { stdout, stderr } = streams;
-  const print = (text: string) => (stdout.write(text), ExitStatus.ok);
+  const print = async (text: string) => {
+    await write(stdout, text);
+    return ExitStatus.ok;
+  };
   const launcher = findLauncher();
   const log = new ProgramLog(launcher ?? streamTarget(spec.name, (line) => void stderr.write(line)));
   const signals = listenToSignals();
@@ -133,8 +137,8 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     if (error instanceof ConfigError) for (const line of describe(error, all, spec.name)) log.error(line);
     else log.error(error instanceof Error ? error.message : String(error));
   };
-  // Who writes to stdout learns of an error by the callback of `write`: the event alone must not end us.
-  stdout.on("error", ignore);
+  // For good: the last lines of the log come when all else is over.
+  for (const stream of [stdout, stderr]) surviveErrors(stream);
   try {
     const entries: readonly OptionEntry[] = [
       ...spec.options,
@@ -146,8 +150,8 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     const { given, operands } = readArguments(spec, command, entries, argv);
     const asked = (name: string) => given.findLast((option) => option.name === name)?.value ?? false;
     const answer = answerOf(asked, spec, command, entries);
-    if (answer !== undefined) return print(answer);
-    if (asked("manual")) return showManual(manualPage(spec, entries), stdout);
+    if (answer !== undefined) return await print(answer);
+    if (asked("manual")) return await showManual(manualPage(spec, entries), stdout);
     const read = async () => {
       const file = spec.configuration && (await readFileOptions(spec.configuration, entries, given));
       for (const warning of file?.warnings ?? []) log.warn(describeProblem(warning));
@@ -159,10 +163,12 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     };
     const { options, tree } = await read();
     log.debugLevel = options.debug ?? 0;
-    if (spec.configuration && asked("print-config")) return print(printConfig(spec.options, options, all));
+    if (spec.configuration && asked("print-config")) {
+      return await print(printConfig(spec.options, options, all));
+    }
     if (spec.configuration && asked("check")) {
       await spec.check?.(options, log, tree);
-      return print(`${spec.name}: the configuration is valid\n`);
+      return await print(`${spec.name}: the configuration is valid\n`);
     }
     const reread = async <Result>(
       use: (options: OptionValues<Entries>, tree: ConfigBlock | undefined) => Result | Promise<Result>,
@@ -187,13 +193,10 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     if (status === ExitStatus.software && error instanceof Error) log.debug(error.stack ?? "");
     return status;
   } finally {
-    stdout.off("error", ignore);
     signals.done();
     await log.target.close?.();
   }
 }
-
-const ignore = () => undefined;
 
 /** What the standard options show, if one of them is given: before anything else is looked at. */
 function answerOf(

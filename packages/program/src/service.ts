@@ -10,6 +10,7 @@ import { excludes, requires, type OptionEntry, type OptionValues, type Relation 
 import { PidFile, readPidFile } from "./pidfile.js";
 import type { Invocation } from "./program.js";
 import { askStatus, parseStatusAddress, StatusServer } from "./status-server.js";
+import { write } from "./write.js";
 
 /** The options of every program that runs for long. */
 export const serviceOptions = [
@@ -94,14 +95,22 @@ export async function runService(
   const { options, log, signal, streams, program } = given;
   const { daemon, pidfile, status } = options;
   const { name, argv, launcher } = program;
-  const print = (line: string) => void streams.stdout.write(`${name} ${line}\n`);
   if (pidfile !== undefined && status) {
     const answer = describeStatus(pidfile, undefined, options["timeout-status"] * 1000);
-    if (options.json) streams.stdout.write(await statusAsJson(name, pidfile, answer, options.metrics));
-    else print(answer.words);
+    const line = options.json
+      ? await statusAsJson(name, pidfile, answer, options.metrics)
+      : `${name} ${answer.words}`;
+    await write(streams.stdout, `${line}\n`);
     return answer.status;
   }
-  if (pidfile !== undefined && options.quit) return await quit(pidfile, quitSeconds, print);
+  if (pidfile !== undefined && options.quit) {
+    const told: Promise<void>[] = [];
+    // It is done whether somebody reads of it or not.
+    const tell = (line: string) => void told.push(write(streams.stdout, `${name} ${line}\n`));
+    const status = await quit(pidfile, quitSeconds, tell);
+    await Promise.all(told);
+    return status;
+  }
   if (daemon && !launcher) return await runInBackground(argv, (line) => log.error(line), signal);
 
   direct(given);
@@ -132,7 +141,7 @@ async function statusAsJson(
   const state = readPidFile(pidfile);
   const report = metrics === undefined ? undefined : await askStatus(parseStatusAddress(metrics));
   const touched = state && new Date(state.touchedMs).toISOString();
-  return `${JSON.stringify({ program, active: status === 0, words, pid: state?.pid, touched, report })}\n`;
+  return JSON.stringify({ program, active: status === 0, words, pid: state?.pid, touched, report });
 }
 
 /** Send the log where it belongs. Until we are up the launcher gets it too: somebody is waiting there. */

@@ -1,4 +1,4 @@
-import { ConfigError, ExitStatus, runProgram, type Streams } from "@spoolwire/program";
+import { ConfigError, ExitStatus, runProgram, write, type Streams } from "@spoolwire/program";
 import type { Answer } from "./control.js";
 import { giveOrder } from "./control.js";
 import { checkTree, drawTree } from "./draw.js";
@@ -23,7 +23,7 @@ const ofChildren: readonly CommandName[] = [
 /** The program `simplevisor`. @returns the exit status */
 export function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const work = async (invocation: Simplevisor): Promise<number> => {
-    const { operands, options, log } = invocation;
+    const { operands, options, log, signal } = invocation;
     const [word, path, ...others] = operands;
     const command = checkCommand(word, options);
     if (command === "help") return await main(["--help"], streams);
@@ -33,7 +33,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     }
     const spec = entriesOf(invocation.tree);
     if (command === "check_configuration") {
-      streams.stdout.write("Configuration is valid.\n");
+      await write(streams.stdout, "Configuration is valid.\n");
       return ExitStatus.ok;
     }
     const place = placeOf(invocation.tree!.at.file, options.rundir);
@@ -49,17 +49,20 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
       ...(target !== undefined && { path: target }),
       ...(options.follow && { follow: true }),
     };
-    let isShown = false;
+    let shown: Promise<void> | undefined;
+    const readerGone = new AbortController();
     const show = (answer: Answer) => {
-      isShown = true;
-      showAnswer(answer, command, invocation);
+      shown = write(streams.stdout, textOf(answer, command, options.json));
+      void shown.catch(() => readerGone.abort());
     };
-    const last = await giveOrder(socketOf(place), order, show, invocation.signal);
+    const ending = AbortSignal.any([signal, readerGone.signal]);
+    const last = await giveOrder(socketOf(place), order, show, ending);
+    await shown;
     if (!last) return await atRest(invocation, spec, place, command, target);
     if (last.words !== undefined) {
       if (last.status !== ExitStatus.ok && last.status !== NOT_RUNNING) log.error(last.words);
-      else if (!options.json) streams.stdout.write(`${last.words}\n`);
-      else if (!isShown) streams.stdout.write(`${JSON.stringify({ words: last.words })}\n`);
+      else if (!options.json) await write(streams.stdout, `${last.words}\n`);
+      else if (!shown) await write(streams.stdout, `${JSON.stringify({ words: last.words })}\n`);
     }
     return last.status;
   };
@@ -81,11 +84,11 @@ const asksPidFile = (given: {
   readonly status?: boolean | undefined;
 }): boolean => Boolean(given.quit ?? given.status);
 
-function showAnswer(answer: Answer, command: CommandName, { options, streams }: Simplevisor): void {
-  if (options.json) streams.stdout.write(`${JSON.stringify("report" in answer ? answer.report : answer)}\n`);
-  else if ("line" in answer) streams.stdout.write(`${answer.line}\n`);
-  else if ("report" in answer) {
-    if (command === "tree") streams.stdout.write(drawTree(answer.report as ChildReport));
-    else if (command === "check") streams.stdout.write(checkTree(answer.report as ChildReport).text);
-  }
+/** What is shown of an answer. */
+function textOf(answer: Answer, command: CommandName, asJson = false): string {
+  if (asJson) return `${JSON.stringify("report" in answer ? answer.report : answer)}\n`;
+  if ("line" in answer) return `${answer.line}\n`;
+  if ("report" in answer && command === "tree") return drawTree(answer.report as ChildReport);
+  if ("report" in answer && command === "check") return checkTree(answer.report as ChildReport).text;
+  return "";
 }

@@ -1,4 +1,4 @@
-import { ConfigError, ExitStatus } from "@spoolwire/program";
+import { ConfigError, ExitStatus, write } from "@spoolwire/program";
 import { checkTree, drawTree } from "./draw.js";
 import type { Spec } from "./entry.js";
 import type { CommandName, Simplevisor } from "./options.js";
@@ -18,11 +18,11 @@ export async function atRest(
   target: string | undefined,
 ): Promise<number> {
   const { streams, options } = invocation;
-  const print = (text: string) => void streams.stdout.write(text);
+  const print = (text: string) => write(streams.stdout, text);
   const isQuestion = command === "status" || command === "check" || command === "tree";
   if (target === undefined && command !== "check" && command !== "tree") {
-    if (options.json && command === "status") print(`${JSON.stringify({ running: false })}\n`);
-    else print("simplevisor does not seem to be running\n");
+    if (options.json && command === "status") await print(`${JSON.stringify({ running: false })}\n`);
+    else await print("simplevisor does not seem to be running\n");
     return command === "stop" || command === "stop_supervisor" ? ExitStatus.ok : NOT_RUNNING;
   }
   const place = Place.take(path);
@@ -31,14 +31,14 @@ export async function atRest(
     await tree.look();
     const child = target === undefined ? tree.root : tree.find(target);
     if (!child) throw new ConfigError(`Expected the path of a child, got "${target}"`);
-    if (options.json && isQuestion) print(`${JSON.stringify(child.describe())}\n`);
-    else if (command === "tree") print(drawTree(child.describe()));
-    else if (command === "check") print(checkTree(child.describe()).text);
+    if (options.json && isQuestion) await print(`${JSON.stringify(child.describe())}\n`);
+    else if (command === "tree") await print(drawTree(child.describe()));
+    else if (command === "check") await print(checkTree(child.describe()).text);
     if (command === "tree") return ExitStatus.ok;
     if (command === "check") return checkTree(child.describe()).isOk ? ExitStatus.ok : ExitStatus.nothing;
     if (command !== "status") await act(tree, child.path, command);
-    if (!options.json) print(`${child.path} is ${child.phase}\n`);
-    else if (!isQuestion) print(`${JSON.stringify(child.describe())}\n`);
+    if (!options.json) await print(`${child.path} is ${child.phase}\n`);
+    else if (!isQuestion) await print(`${JSON.stringify(child.describe())}\n`);
     const isUp = child.phase === "running";
     if (command === "status") return isUp ? ExitStatus.ok : NOT_RUNNING;
     return isUp === (command !== "stop") ? ExitStatus.ok : ExitStatus.nothing;

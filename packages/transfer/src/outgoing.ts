@@ -1,4 +1,5 @@
 import type { MessageQueueOptions } from "@spoolwire/message";
+import { write } from "@spoolwire/program";
 import { defaultBackOff } from "./back-off.js";
 import { checkBodySize } from "./body-size.js";
 import { brokerSide, type Surroundings } from "./broker-side.js";
@@ -10,7 +11,7 @@ import type { Sink } from "./sink.js";
 
 /** Where an agent's messages go. @throws ConfigError; what the file system throws */
 export function openOutgoing(values: AgentValues, surroundings: Surroundings): Sink {
-  const print = (line: string) => void surroundings.streams.stdout.write(`${line}\n`);
+  const print = (line: string) => write(surroundings.streams.stdout, `${line}\n`);
   const { "outgoing-queue": queue, "dry-run": isDry } = values;
   if (queue) {
     // So that what a broker is told to forget is on the disk.

@@ -13,6 +13,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { samples } from "../../helpers/samples.js";
+import { takes } from "../../helpers/in-process.js";
 
 /** The table of an agent as the sample files of sites need it. */
 const options = [
@@ -65,8 +66,8 @@ afterAll(() => removeDirectory(top));
 let [stdout, stderr] = ["", ""];
 beforeEach(() => {
   stdout = stderr = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => Boolean((stderr += String(text))));
+  vi.spyOn(process.stdout, "write").mockImplementation(takes((text) => (stdout += text)));
+  vi.spyOn(process.stderr, "write").mockImplementation(takes((text) => (stderr += text)));
 });
 afterEach(() => vi.restoreAllMocks());
 

@@ -8,10 +8,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { program } from "../../helpers/embedded.js";
 import { run } from "../../helpers/programs.js";
+import { takes } from "../../helpers/in-process.js";
 
 let stdout = "";
 beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
+  vi.spyOn(process.stdout, "write").mockImplementation(takes((text) => (stdout += text)));
 });
 afterEach(() => vi.restoreAllMocks());
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { formatMetrics, runProgram, runService, serviceOptions, type Metric } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { freePort, removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { takes } from "../../helpers/in-process.js";
 
 describe("the text for Prometheus", () => {
   const counter = { name: "a_total", type: "counter", help: "How many." } as const;
@@ -47,8 +48,8 @@ describe("--metrics", () => {
   beforeEach(() => {
     directory = temporaryDirectory("metrics");
     stdout = stderr = "";
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-    vi.spyOn(process.stderr, "write").mockImplementation((text) => Boolean((stderr += String(text))));
+    vi.spyOn(process.stdout, "write").mockImplementation(takes((text) => (stdout += text)));
+    vi.spyOn(process.stderr, "write").mockImplementation(takes((text) => (stderr += text)));
   });
   afterEach(() => {
     vi.restoreAllMocks();

@@ -10,6 +10,7 @@ import {
 } from "@spoolwire/program";
 import type { OptionEntry } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { takes } from "../../helpers/in-process.js";
 
 const entries = [
   { name: "uri", type: "string", value: "URI", help: "where" },
@@ -27,8 +28,8 @@ describe("runProgram", () => {
   let stderr = "";
   beforeEach(() => {
     stdout = stderr = "";
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-    vi.spyOn(process.stderr, "write").mockImplementation((text) => Boolean((stderr += String(text))));
+    vi.spyOn(process.stdout, "write").mockImplementation(takes((text) => (stdout += text)));
+    vi.spyOn(process.stderr, "write").mockImplementation(takes((text) => (stderr += text)));
   });
   afterEach(() => vi.restoreAllMocks());
 

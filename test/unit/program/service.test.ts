@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { exactlyOne, runProgram, runService, serviceOptions, serviceRelations } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { takes } from "../../helpers/in-process.js";
 
 let directory: string;
 let stdout = "";
@@ -11,8 +12,8 @@ let stderr = "";
 beforeEach(() => {
   directory = temporaryDirectory("service");
   stdout = stderr = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => Boolean((stderr += String(text))));
+  vi.spyOn(process.stdout, "write").mockImplementation(takes((text) => (stdout += text)));
+  vi.spyOn(process.stderr, "write").mockImplementation(takes((text) => (stderr += text)));
 });
 afterEach(() => {
   vi.restoreAllMocks();
