@@ -1,5 +1,5 @@
 import type { Credential } from "./credential.js";
-import type { GivenOption, OptionEntry } from "./options.js";
+import type { GivenOption, OptionEntry, Relation } from "./options.js";
 import { formatProperties, type Properties } from "./properties.js";
 
 /** What stands in the place of a secret. */
@@ -7,14 +7,19 @@ const HIDDEN = "***";
 
 /**
  * The options in effect, as a configuration file that would give them, each with a note of where it comes from.
- * Secrets are hidden: passwords of credentials and URIs, and properties whose name tells that they are one.
+ * A default that means nothing without another option is left out: the file would be refused for it. Secrets are hidden: passwords of credentials and URIs, and properties whose name tells that they are one.
  */
 export function printConfig(
   entries: readonly OptionEntry[],
   values: Readonly<Record<string, unknown>>,
   given: readonly GivenOption[],
+  relations: readonly Relation[] = [],
 ): string {
+  const isOn = (name: string) => values[name] !== undefined && values[name] !== false;
+  const isMeant = ({ name }: OptionEntry) =>
+    relations.every((each) => each.kind !== "requires" || each.option !== name || each.others.some(isOn));
   return entries
+    .filter(isMeant)
     .flatMap((entry) => {
       const value = values[entry.name];
       const list = entry.many ? ((value ?? []) as unknown[]) : value === undefined ? [] : [value];
@@ -41,7 +46,7 @@ function textOf({ name, type }: OptionEntry, value: unknown): string {
     return `${scheme} ${formatProperties(hidden(others), name)}`.trim();
   }
   if (type === "properties") return formatProperties(hidden(value as Properties), name);
-  return String(value).replace(/(:\/\/[^/@\s]*:)[^/@\s]*(?=@)/g, `$1${HIDDEN}`);
+  return String(value).replace(/(:\/\/[^/@\s:]*:)[^/@\s]*(?=@)/g, `$1${HIDDEN}`);
 }
 
 function hidden(properties: Properties): Properties {

@@ -164,7 +164,7 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     const { options, tree } = await read();
     log.debugLevel = options.debug ?? 0;
     if (spec.configuration && asked("print-config")) {
-      return await print(printConfig(spec.options, options, all));
+      return await print(printConfig(spec.options, options, all, spec.relations));
     }
     if (spec.configuration && asked("check")) {
       await spec.check?.(options, log, tree);

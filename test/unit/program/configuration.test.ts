@@ -385,6 +385,29 @@ reliable = true  # /x.conf:18
     expect(printed).not.toContain("s3cret");
   });
 
+  test("--print-config hides all of a password, whatever is in it", async () => {
+    const printed = await run(
+      `${queues.replace("incoming-queue = path=/a", "incoming-broker-uri = stomp://u:s3:cret@h:1")}subscribe = id=1\n`,
+      "--print-config",
+    );
+    expect(printed).toContain("incoming-broker-uri = stomp://u:***@h:1  # ");
+  });
+
+  test("--print-config leaves out a default that would need another option", async () => {
+    const asked = {
+      ...spec,
+      options: [{ name: "size", type: "integer", default: 7, help: "" }, ...spec.options],
+      relations: [requires("size", "incoming-broker-uri")],
+    } as const;
+    const print = async (text: string) => {
+      stdout = "";
+      expect(await runProgram(asked, ["--config", file(text), "--print-config"], async () => 0)).toBe(0);
+      return stdout;
+    };
+    expect(await print(queues)).not.toContain("size");
+    expect(await print("incoming-broker-uri = stomp://h:1\n")).toContain("size = 7  # default\n");
+  });
+
   test("what --print-config shows gives the same values, but for the secrets", async () => {
     const text = full.replaceAll("s3cret", "***").replaceAll("%20", "");
     const values = await run(text);
