@@ -53,6 +53,33 @@ export function about<Result>(option: string, action: () => Result): Result {
   }
 }
 
+/**
+ * Run several checks, each to its end.
+ * @throws ConfigError with all that is wrong; at once what else a check throws
+ */
+export function checkAll(...checks: (() => unknown)[]): void {
+  const problems = checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return error.problems;
+    }
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** Run something with an open file, whose failures do not say by themselves which one it is. */
+export function withPath<Result>(path: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    const { message } = error as NodeJS.ErrnoException;
+    throw Object.assign(error as NodeJS.ErrnoException, { path, message: `${message} '${path}'` });
+  }
+}
+
 /** What a PidFileError is about. A promise: codes do not change. */
 export type PidFileErrorCode = "PIDFILE_RUNNING" | "PIDFILE_TAKEN" | "PIDFILE_BAD_CONTENT";
 

@@ -21,6 +21,7 @@ export {
 export { configurationOptions, type ConfigurationSpec } from "./configuration.js";
 export {
   about,
+  checkAll,
   ConfigError,
   describeProblem,
   PidFileError,
@@ -63,7 +64,7 @@ export {
 export { Progress } from "./progress.js";
 export { formatOption, printConfig } from "./print-config.js";
 export { formatProperties, parseProperties, type Properties } from "./properties.js";
-export { runService, serviceOptions, serviceRelations, type Service } from "./service.js";
+export { checkService, runService, serviceOptions, serviceRelations, type Service } from "./service.js";
 export { listenToSignals, type Signals } from "./signals.js";
 export { SyslogTarget } from "./syslog.js";
 export { perlVariables } from "./variables.js";

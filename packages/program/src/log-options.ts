@@ -40,24 +40,35 @@ export const logOptions = [
   },
 ] as const satisfies readonly OptionEntry[];
 
+type LogValues = OptionValues<typeof logOptions>;
+
+/** @throws ConfigError if the options of the log do not go together */
+export function checkLog({ log, logfile, logsize }: LogValues): void {
+  const isFile = log === "file" || (log === undefined && logfile !== undefined);
+  const option = log === undefined ? "logfile" : "log";
+  if (isFile !== (logfile !== undefined)) {
+    throw new ConfigError([{ message: "Expected --log file and --logfile FILE to go together", option }]);
+  }
+  if (logsize !== undefined && !isFile) {
+    throw new ConfigError([{ message: "Expected --logsize with --logfile FILE", option: "logsize" }]);
+  }
+}
+
 /**
  * Where the options want the log.
  * @param inBackground there is no terminal: standard output or error serve only if they are plain files
  * @throws ConfigError if the options make no sense, or nothing is there to take the log; the log file's own error
  */
 export function openLog(
-  { log, logfile, logsize, logkeep }: OptionValues<typeof logOptions>,
+  options: LogValues,
   program: string,
   streams: Streams,
   inBackground: boolean,
 ): LogTarget {
+  checkLog(options);
+  const { log, logfile, logsize, logkeep } = options;
   const standard = inBackground && !isPlainFile(2) ? "syslog" : "stderr";
   const kind = (log as (typeof kinds)[number] | undefined) ?? (logfile === undefined ? standard : "file");
-  if ((kind === "file") !== (logfile !== undefined)) {
-    throw new ConfigError("Expected --log file and --logfile FILE to go together");
-  }
-  if (logsize !== undefined && kind !== "file")
-    throw new ConfigError("Expected --logsize with --logfile FILE");
   if (kind === "null") return nullTarget;
   if (kind === "file") {
     return new FileTarget(logfile ?? "", program, Date.now, { size: logsize ?? Infinity, keep: logkeep });

@@ -1,10 +1,10 @@
 import { describeStatus, quit } from "./control.js";
 import { runInBackground } from "./daemon.js";
-import { logOptions, openLog } from "./log-options.js";
+import { checkLog, logOptions, openLog } from "./log-options.js";
 import type { Logger, LogLevel } from "./log.js";
 import type { Metric } from "./metrics.js";
 import { Notifier } from "./notify.js";
-import { PidFileError } from "./errors.js";
+import { about, checkAll, PidFileError } from "./errors.js";
 import { ExitStatus } from "./exit.js";
 import { excludes, requires, type OptionEntry, type OptionValues, type Relation } from "./options.js";
 import { PidFile, readPidFile } from "./pidfile.js";
@@ -59,6 +59,17 @@ export const serviceRelations: readonly Relation[] = [
   requires("json", "status"),
 ];
 
+type ServiceValues = OptionValues<typeof serviceOptions>;
+
+/** Check what can be checked of these options without doing anything. @throws ConfigError with all that is wrong */
+export function checkService(options: ServiceValues): void {
+  const { metrics } = options;
+  checkAll(
+    () => checkLog(options),
+    () => metrics !== undefined && about("metrics", () => parseStatusAddress(metrics)),
+  );
+}
+
 /** How often the pid file is checked and touched, milliseconds: those who watch it expect it every second. */
 const CHECK_MS = 500;
 
@@ -77,7 +88,7 @@ export interface Service {
 }
 
 type Given = Pick<Invocation<readonly OptionEntry[]>, "log" | "signal" | "streams" | "program"> & {
-  readonly options: OptionValues<typeof serviceOptions>;
+  readonly options: ServiceValues;
 };
 
 /**

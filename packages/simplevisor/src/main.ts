@@ -4,7 +4,14 @@ import { giveOrder } from "./control.js";
 import { checkTree, drawTree } from "./draw.js";
 import type { ChildReport } from "./child.js";
 import { atRest, NOT_RUNNING } from "./offline.js";
-import { commands, entriesOf, program, type CommandName, type Simplevisor } from "./options.js";
+import {
+  checkConfiguration,
+  commands,
+  entriesOf,
+  program,
+  type CommandName,
+  type Simplevisor,
+} from "./options.js";
 import { placeOf, socketOf } from "./place.js";
 import { single, supervise } from "./supervise.js";
 
@@ -33,6 +40,7 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     }
     const spec = entriesOf(invocation.tree);
     if (command === "check_configuration") {
+      checkConfiguration(options, invocation.tree);
       await write(streams.stdout, "Configuration is valid.\n");
       return ExitStatus.ok;
     }

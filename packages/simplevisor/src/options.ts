@@ -1,4 +1,6 @@
 import {
+  checkAll,
+  checkService,
   ConfigError,
   excludes,
   perlVariables,
@@ -69,8 +71,16 @@ export const program: ProgramSpec<typeof options> = {
   relations: [requires("quit", "pidfile"), requires("status", "pidfile"), excludes("status", "quit")],
   operands: "COMMAND [PATH]",
   configuration: { root: "simplevisor", options: optionsOf, interpolate: variables },
-  check: (_, __, tree) => void entriesOf(tree),
+  check: (options, _, tree) => checkConfiguration(options, tree),
 };
+
+/** @throws ConfigError with all that is wrong */
+export function checkConfiguration(options: Simplevisor["options"], tree: ConfigBlock | undefined): void {
+  checkAll(
+    () => checkService(options),
+    () => entriesOf(tree),
+  );
+}
 
 /** The entries of a configuration. @throws ConfigError with all that is wrong */
 export function entriesOf(tree: ConfigBlock | undefined): Spec {

@@ -1,11 +1,11 @@
 import {
   about,
-  ConfigError,
+  checkAll,
+  checkService,
   ExitStatus,
   runProgram,
   runService,
   type Logger,
-  type Problem,
   type Service,
   type Streams,
 } from "@spoolwire/program";
@@ -114,27 +114,19 @@ const sideOption = (side: "incoming" | "outgoing", values: AgentValues) =>
   values[`${side}-queue`] ? `${side}-queue` : `${side}-broker-uri`;
 
 /**
- * Check what can be checked of the callback and both sides without making or connecting anything.
+ * Check what can be checked of the process, the callback and both sides without making or connecting anything.
  * @throws ConfigError with all that is wrong
  */
 async function check(values: AgentValues, surroundings: Surroundings): Promise<void> {
-  const problems: Problem[] = [];
-  const note = (error: unknown) => {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(...error.problems);
-  };
-  await openChecker(values, surroundings.log).catch(note);
-  for (const [side, checkSide] of [
-    ["incoming", checkIncoming],
-    ["outgoing", checkOutgoing],
-  ] as const) {
-    try {
-      about(sideOption(side, values), () => checkSide(values, surroundings));
-    } catch (error) {
-      note(error);
-    }
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
+  const [checker] = await Promise.allSettled([openChecker(values, surroundings.log)]);
+  checkAll(
+    () => checkService(values),
+    () => {
+      if (checker.status === "rejected") throw checker.reason;
+    },
+    () => about(sideOption("incoming", values), () => checkIncoming(values, surroundings)),
+    () => about(sideOption("outgoing", values), () => checkOutgoing(values, surroundings)),
+  );
 }
 
 async function openChecker(values: AgentValues, log: Logger): Promise<Checker | undefined> {

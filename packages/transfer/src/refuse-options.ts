@@ -1,8 +1,10 @@
 import { ConfigError } from "@spoolwire/program";
 
-/** Refuse options that have no meaning for a protocol. @throws ConfigError naming the first that is given */
+/** Refuse options that have no meaning for a protocol. @throws ConfigError with all that are given */
 export function refuseOptions(given: Readonly<Record<string, unknown>>, protocol: string): void {
-  for (const [option, isGiven] of Object.entries(given)) {
-    if (isGiven) throw new ConfigError([{ message: `--${option} does not go with ${protocol}`, option }]);
-  }
+  const options = Object.keys(given).filter((option) => given[option]);
+  if (options.length === 0) return;
+  throw new ConfigError(
+    options.map((option) => ({ message: `--${option} does not go with ${protocol}`, option })),
+  );
 }

@@ -1,4 +1,5 @@
 import {
+  checkAll,
   checkValues,
   ConfigError,
   exactlyOne,
@@ -225,5 +226,24 @@ describe("parseProperties", () => {
     expect(() => parseProperties("pass=s3cret%ff", "it")).toThrow(
       new ConfigError("Expected pass in it to be UTF-8 once its %XX are undone"),
     );
+  });
+});
+
+describe("checkAll", () => {
+  const fails = (text: string) => () => {
+    throw new ConfigError(text);
+  };
+
+  test("throws at once what several checks find", () => {
+    const both = new ConfigError([{ message: "one" }, { message: "two" }]);
+    expect(() => checkAll(fails("one"), () => 7, fails("two"))).toThrow(both);
+    expect(() => checkAll(() => undefined)).not.toThrow();
+  });
+
+  test("lets any other error through", () => {
+    const broken = () => {
+      throw new TypeError("broken");
+    };
+    expect(() => checkAll(fails("one"), broken)).toThrow(new TypeError("broken"));
   });
 });

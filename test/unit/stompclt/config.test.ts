@@ -108,6 +108,12 @@ outgoing-queue = path=to
   const missing = await stompclt("--config", "files.conf", "--check");
   expect(missing.stderr).toMatch(/^stompclt: files\.conf:1: --callback-path none\.mjs: ENOENT: [^\n]*\n$/);
   expect(missing.status).toBe(64);
+  const service = ["--metrics", "0.0.0.0:80", "--logsize", "9"];
   write("files.conf", text('hdr.destination = "/queue/a"', "5"));
+  const ofService = await stompclt("--config", "files.conf", "--check", ...service);
+  expect(ofService.stderr).toBe(`stompclt: Expected --logsize with --logfile FILE (see stompclt --help)
+stompclt: Expected --metrics to be PORT, a loopback HOST:PORT or unix:PATH, got "0.0.0.0:80" (see stompclt --help)
+`);
+  expect(ofService.status).toBe(64);
   expect(await stompclt("--config", "files.conf", "--check")).toMatchObject({ status: 0, stderr: "" });
 });

@@ -240,6 +240,11 @@ test.each<[string[], ...string[]]>([
     `${option[0]} does not go with udp://: there is no connection`,
   ]),
   [
+    [...queueOnly, "--outgoing-broker-uri", "udp://127.0.0.1:9", "--reliable", "--heart-beat"],
+    "--reliable does not go with udp://: there is no connection",
+    "--heart-beat does not go with udp://: there is no connection",
+  ],
+  [
     [...queueOnly, "--outgoing-broker-uri", `udp://app:${secret}@127.0.0.1:9`],
     'Expected udp://host:port, got "udp://…@127.0.0.1:9"',
   ],
