@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
-import { ConfigError } from "./errors.js";
+import { ConfigError, withPath } from "./errors.js";
 import { glob, isGlob } from "./glob.js";
 
 /** Most bytes of a configuration, all its files together. */
@@ -33,7 +33,7 @@ function readText(path: string): string {
     let total = 0;
     for (let length = 1; length > 0; total += length) {
       if (total > MOST_BYTES) throw badFile(path, `Expected at most ${MOST_BYTES} bytes, got more`);
-      length = readSync(file, buffer);
+      length = withPath(path, () => readSync(file, buffer));
       chunks.push(Buffer.from(buffer.subarray(0, length)));
     }
     return decode(Buffer.concat(chunks), path);

@@ -38,8 +38,8 @@ class JsonReader {
   }
 
   whole(): ConfigBlock {
-    const [node] = this.#value(0);
-    if (node?.kind !== "block") return this.#refuse("an object");
+    if (this.#token.text !== "{") this.#refuse("an object");
+    const node = this.#object(0);
     if (this.#token.kind !== "end") this.#refuse("the end of the file");
     return node;
   }
@@ -86,7 +86,7 @@ class JsonReader {
   #array(depth: number): ConfigNode[] {
     const nodes: ConfigNode[] = [];
     this.#list("]", () => {
-      if (this.#token.text === "[") this.#refuse("no list in a list");
+      if (this.#token.text === "[") this.#refuse("a value or an object");
       nodes.push(...this.#value(depth + 1));
     });
     return nodes;
@@ -143,7 +143,7 @@ class JsonReader {
       string: "a string",
       word: "a value",
       null: "null",
-      mark: text,
+      mark: text === "[" ? "a list" : text,
       end: isAtEnd ? "the end of the file" : "something else",
     };
     throw new ConfigError(

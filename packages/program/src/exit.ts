@@ -29,7 +29,7 @@ export const ExitStatus = Object.freeze({
 const byCode: readonly (readonly [RegExp, number])[] = [
   [/^CONFIG_/, ExitStatus.usage],
   [/^(MESSAGE|DIRQ)_/, ExitStatus.dataError],
-  [/^(ENOENT|ENOTDIR)$/, ExitStatus.noInput],
+  [/^(ENOENT|ENOTDIR|EISDIR)$/, ExitStatus.noInput],
   [
     /^(BROKER_CONNECT|BROKER_CLOSED|BROKER_TIMEOUT|BROKER_BUSY|EADDRINUSE|EADDRNOTAVAIL)$/,
     ExitStatus.unavailable,

@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeSync,
 } from "node:fs";
-import { PidFileError } from "./errors.js";
+import { PidFileError, withPath } from "./errors.js";
 
 /** A pid file that was not touched for so long, in milliseconds, tells of nobody who works. */
 export const FRESH_MS = 60_000;
@@ -237,7 +237,8 @@ function isStillAt(path: string, descriptor: number): boolean {
 function readState(descriptor: number, path: string): PidFileState {
   const { mtimeMs } = fstatSync(descriptor);
   const buffer = Buffer.alloc(64);
-  const text = buffer.toString("latin1", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
+  const length = withPath(path, () => readSync(descriptor, buffer, 0, buffer.length, 0));
+  const text = buffer.toString("latin1", 0, length);
   const match = /^(?:(\d+)(?:\s+([a-z]+))?\s*)?$/.exec(text);
   if (!match) {
     const shown = JSON.stringify(text.slice(0, 20));
