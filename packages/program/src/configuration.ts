@@ -3,7 +3,7 @@ import { configurationTypes, readConfiguration, type ConfigurationType } from ".
 import type { ConfigGeneralOptions } from "./config-general.js";
 import type { ConfigBlock } from "./config-tree.js";
 import { ConfigError, type Problem } from "./errors.js";
-import type { GivenOption, OptionEntry } from "./options.js";
+import { resolveValues, type GivenOption, type OptionEntry } from "./options.js";
 import { parseProperties } from "./properties.js";
 import { perlVariables } from "./variables.js";
 
@@ -76,6 +76,32 @@ export async function readFileOptions(
   const { tree, warnings } = await readConfiguration(file, parsing, type || undefined);
   const { given: bound, problems } = bindTree(options(tree), entries, root);
   return { given: bound, problems, warnings, tree };
+}
+
+/**
+ * The same as far as it is right, for what needs little of the file: what is wrong with it, or that it cannot be read, is
+ * among the warnings.
+ * @throws ConfigError if the command line is wrong
+ */
+export async function salvageFileOptions(
+  spec: ConfigurationSpec,
+  entries: readonly OptionEntry[],
+  given: readonly GivenOption[],
+): Promise<FileOptions> {
+  try {
+    const file = await readFileOptions(spec, entries, given);
+    const { problems } = resolveValues(entries, [], file.given);
+    return {
+      ...file,
+      given: file.given.filter(({ at }) => !problems.some((problem) => problem.at === at)),
+      problems: [],
+      warnings: [...file.warnings, ...file.problems, ...problems],
+    };
+  } catch (error) {
+    if (error instanceof ConfigError && error.code !== "CONFIG_BAD_FILE") throw error;
+    const warnings = error instanceof ConfigError ? error.problems : [{ message: (error as Error).message }];
+    return { given: [], problems: [], warnings, tree: undefined };
+  }
 }
 
 /** What we always do, as the original programs set it. */

@@ -2,7 +2,12 @@ import type { Readable, Writable } from "node:stream";
 import type { Command } from "commander";
 import { buildCommand, helpText, readArguments } from "./command-line.js";
 import { completion, shells } from "./completion.js";
-import { configurationOptions, readFileOptions, type ConfigurationSpec } from "./configuration.js";
+import {
+  configurationOptions,
+  readFileOptions,
+  salvageFileOptions,
+  type ConfigurationSpec,
+} from "./configuration.js";
 import type { ConfigBlock } from "./config-tree.js";
 import { ConfigError, describeProblem } from "./errors.js";
 import { findLauncher, type Launcher } from "./daemon.js";
@@ -152,8 +157,11 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     const answer = answerOf(asked, spec, command, entries);
     if (answer !== undefined) return await print(answer);
     if (asked("manual")) return await showManual(manualPage(spec, entries), stdout);
+    // A program can be stopped though its file is being changed.
+    const isInstead = entries.some(({ name, instead }) => instead && asked(name)) && !asked("check");
+    const readFile = isInstead ? salvageFileOptions : readFileOptions;
     const read = async () => {
-      const file = spec.configuration && (await readFileOptions(spec.configuration, entries, given));
+      const file = spec.configuration && (await readFile(spec.configuration, entries, given));
       for (const warning of file?.warnings ?? []) log.warn(describeProblem(warning));
       all = [...(file?.given ?? []), ...given];
       const unknown = file?.problems ?? [];

@@ -13,7 +13,7 @@ import {
   type Simplevisor,
 } from "./options.js";
 import { placeOf, socketOf } from "./place.js";
-import { single, supervise } from "./supervise.js";
+import { askPidFile, single, supervise } from "./supervise.js";
 
 /** What is asked of a child by its path. */
 const ofChildren: readonly CommandName[] = [
@@ -38,19 +38,18 @@ export function main(argv: readonly string[], streams: Streams = process): Promi
     if (path !== undefined && !ofChildren.includes(command)) {
       throw new ConfigError(`Expected ${command} without a path, got "${path}"`);
     }
-    const spec = entriesOf(invocation.tree);
     if (command === "check_configuration") {
       checkConfiguration(options, invocation.tree);
       await write(streams.stdout, "Configuration is valid.\n");
       return ExitStatus.ok;
     }
+    if (path === undefined && asksPidFile(options)) return await askPidFile(invocation);
+    const spec = entriesOf(invocation.tree);
     const place = placeOf(invocation.tree!.at.file, options.rundir);
     // A lone service that has commands of its own is a thing to be started and stopped, as in the original.
     const isLone = spec.kind === "service" && spec.form.kind !== "run";
     const target = path ?? (isLone ? spec.name : undefined);
-    if (target === undefined && (command === "start" || asksPidFile(options))) {
-      return await supervise(invocation, spec, place);
-    }
+    if (target === undefined && command === "start") return await supervise(invocation, spec, place);
     if (command === "single") return await single(invocation, spec, place);
     const order = {
       command: command === "restart_child" ? "restart" : command,

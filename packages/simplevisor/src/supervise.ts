@@ -8,6 +8,22 @@ import { Place, socketOf } from "./place.js";
 import { Store } from "./store.js";
 import { isMoving, Tree } from "./tree.js";
 
+/** How long a tree may take to stop whose configuration cannot be read any more, seconds. */
+const PATIENCE = 60;
+
+/** Ask or stop the supervisor of the pid file, whatever is wrong with the configuration by now. @returns the exit status */
+export async function askPidFile(invocation: Simplevisor): Promise<number> {
+  let patience = PATIENCE;
+  try {
+    patience = patienceOf(entriesOf(invocation.tree));
+  } catch (error) {
+    invocation.log.warn((error as Error).message);
+  }
+  return await runService(invocation, patience, () =>
+    Promise.reject(new Error("Expected --quit or --status")),
+  );
+}
+
 /** Supervise until we are told to stop, as `start` does. @returns the exit status */
 export async function supervise(invocation: Simplevisor, spec: Spec, path: string): Promise<number> {
   const { options, log, signal } = invocation;

@@ -77,6 +77,66 @@ test.each([
   expect(await run(["--status", "--pidfile", at("p"), ...more])).toBe(expected);
 });
 
+describe("a configuration file that is broken at the moment", () => {
+  const ask = (...argv: string[]) =>
+    runProgram({ ...spec, configuration: { root: "prog" } }, argv, async (invocation) => {
+      return await runService(invocation, 1, () => Promise.reject(new Error("Expected no work to be done")));
+    });
+  const told = () => stderr.replaceAll(`${directory}/`, "").split("\n").slice(0, -1);
+
+  test.each([
+    ["<input\n", "prog: warning: x.conf:1: Expected <NAME>, <NAME NAME> or </NAME> alone on a line"],
+    ["inptu = x\n", "prog: warning: x.conf:1: Unknown option inptu (did you mean input?)"],
+    ["loglevel = loud\n", expect.stringMatching(/^prog: warning: x.conf:1: Expected loglevel to be one of /)],
+  ])("is no reason not to be stopped: %j", async (text, warning) => {
+    writeFileSync(at("x.conf"), text);
+    for (const [question, status] of [
+      ["--quit", 0],
+      ["--status", 3],
+    ] as const) {
+      stderr = "";
+      expect(await ask("--config", at("x.conf"), "--pidfile", at("p"), question)).toBe(status);
+      expect(told()).toEqual([warning]);
+    }
+    // The work, and a check, want all of it to be right.
+    expect(await ask("--config", at("x.conf"), "--pidfile", at("p"))).toBe(64);
+    expect(await ask("--config", at("x.conf"), "--pidfile", at("p"), "--status", "--check")).toBe(64);
+  });
+
+  test("serves as far as it is right", async () => {
+    writeFileSync(at("x.conf"), `inptu = x\npidfile = ${at("p")}\n`);
+    writeFileSync(at("p"), `${process.pid}\n`);
+    expect(await ask("--config", at("x.conf"), "--status")).toBe(0);
+    expect(stdout).toContain(`prog (pid ${process.pid}) was active on`);
+  });
+
+  test("that is not there is told of, and does not matter if the pid file is known", async () => {
+    expect(await ask("--config", at("none.conf"), "--pidfile", at("p"), "--status")).toBe(3);
+    expect(told()).toEqual(["prog: warning: ENOENT: no such file or directory, open 'none.conf'"]);
+  });
+
+  test("does not say which pid file: that is an error, as is a mistake on the command line", async () => {
+    writeFileSync(at("x.conf"), "pidfile =\n");
+    expect(await ask("--config", at("x.conf"), "--quit")).toBe(64);
+    expect(told()).toEqual([
+      "prog: warning: x.conf:1: Expected pidfile to have a value, got none",
+      "prog: --quit needs --pidfile (see prog --help)",
+    ]);
+    expect(await ask("--config", at("x.conf"), "--quit", "--pidfile", at("p"), "--loglevel", "loud")).toBe(
+      64,
+    );
+  });
+});
+
+test("a directory that is taken for a file is named", async () => {
+  expect(await run(["--status", "--pidfile", directory])).toBe(66);
+  expect(stderr).toBe(`prog: EISDIR: illegal operation on a directory, read '${directory}'\n`);
+  stderr = "";
+  const configured = { ...spec, configuration: { root: "prog" } };
+  expect(await runProgram(configured, ["--config", directory, "--check"], async () => 0)).toBe(66);
+  expect(stderr).toBe(`prog: EISDIR: illegal operation on a directory, read '${directory}'\n`);
+});
+
 test("the pid file is there during the work, and gone after it, whatever its end", async () => {
   const argv = ["--input", "x", "--pidfile", at("p")];
   for (const [end, status] of [

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main } from "@spoolwire/simplevisor";
 import { call } from "../../helpers/in-process.js";
-import { Site } from "./helpers.js";
+import { service, Site } from "./helpers.js";
 
 let site: Site;
 beforeAll(() => {
@@ -177,4 +177,30 @@ test.each([
   const { status, stderr } = await call(main, args);
   expect(status).toBe(64);
   expect(stderr).toContain(message);
+});
+
+test("what the supervisor itself is asked for is checked too", async () => {
+  site.write("own.conf", `metrics = 0.0.0.0:80\nlogsize = 9\n${service("web", "run = x", "stop = y")}\n`);
+  for (const how of ["--check", "check_configuration"]) {
+    const { status, stderr } = await check("own.conf", how);
+    expect(status).toBe(64);
+    expect(stderr).toContain("own.conf:1: Expected --metrics to be PORT, a loopback HOST:PORT or unix:PATH");
+    expect(stderr).toContain("own.conf:2: Expected --logsize with --logfile FILE\n");
+    expect(stderr.split("\n").length).toBeGreaterThan(3);
+  }
+});
+
+test("the pid file answers whatever is wrong with the configuration", async () => {
+  site.write("own.conf", "<entry>\ntype = nothing\n</entry>\n");
+  const pidFile = ["--pidfile", site.at("pid")];
+  for (const [how, status] of [
+    ["--quit", 0],
+    ["--status", 3],
+  ] as const) {
+    expect(await check("own.conf", ...pidFile, how)).toEqual({
+      status,
+      stdout: "simplevisor does not seem to be running (no pid file)\n",
+      stderr: expect.stringMatching(/^simplevisor: warning: own.conf:\d: Expected [^\n]*\n$/) as string,
+    });
+  }
 });

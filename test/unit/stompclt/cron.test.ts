@@ -69,9 +69,12 @@ outgoing-broker-uri = ${broker.address}\npidfile = ${at("pid")}\nlogfile = ${at(
   expect(second).not.toBe(first);
   await sent(2);
 
-  const quit = `${program("stompclt")} --config ${at("sender.conf")} --quit`;
-  expect(await run(quit)).toMatch(/is being told to quit\.\.\.\n.*not seem to be running anymore\n$/);
+  // The file is being changed: it still tells which agent it is.
   configure("colour = red\n");
-  expect(await minute()).toMatch(/^stompclt: \S+sender\.conf:10: Unknown option colour/);
+  expect(await minute()).toMatch(/^stompclt: warning: \S+sender\.conf:10: Unknown option colour[^\n]*\n$/);
+  expect(running()).toBe(second);
+  const quit = `${program("stompclt")} --config ${at("sender.conf")} --quit`;
+  expect(await run(quit)).toMatch(/is being told to quit\.\.\.\n.*not seem to be running anymore\n/);
+  expect(await minute()).toMatch(/\nstompclt: \S+sender\.conf:10: Unknown option colour[^\n]*\n$/);
   removeDirectory(directory);
 });
