@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import nodeModule from "node:module";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "@spoolwire/program";
@@ -12,7 +13,8 @@ const definition = new RegExp(
 );
 
 /**
- * Load a callback from a JavaScript module: its exports, or the properties of its default export.
+ * Load a callback from a JavaScript module as it is now: its exports, or the properties of its default export. What the
+ * module imports is loaded once only.
  * @throws ConfigError
  */
 export async function loadCallback(path: string): Promise<Callback> {
@@ -25,16 +27,68 @@ export async function loadCallback(path: string): Promise<Callback> {
   }
   if (!/^\.[cm]?js$/.test(extname(path))) {
     refuseOthers(what, source, extname(path));
-    throw new ConfigError(`Expected ${what} to be a JavaScript module (.mjs, .js or .cjs)`);
+    const isTypeScript = /^\.[cm]?ts$/.test(extname(path));
+    throw new ConfigError(
+      `Expected ${what} to be a JavaScript module (.mjs, .js or .cjs)` +
+        (isTypeScript ? ", got TypeScript, which has to be compiled first" : ""),
+    );
   }
   let exported: Record<string, unknown>;
   try {
-    exported = (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
+    exported = await importNow(path);
   } catch (error) {
     refuseOthers(what, source);
     throw new ConfigError(`${what}: ${String(error)}`, { cause: error });
   }
   return pick({ ...(exported.default as object | undefined), ...exported }, what);
+}
+
+/** What tells one state of a module's file from another. */
+export function versionOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.mtimeMs}-${found.size}`;
+}
+
+async function importNow(path: string): Promise<Record<string, unknown>> {
+  const url = `${pathToFileURL(resolve(path)).href}?${versionOf(path)}`;
+  // CommonJS is kept by its path, whatever comes after it.
+  delete require.cache[realpathSync(path)];
+  try {
+    return (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("'@spoolwire/") || !offerPackages()) throw error;
+    // What has failed is kept as such.
+    return (await import(`${url}-again`)) as Record<string, unknown>;
+  }
+}
+
+const require = nodeModule.createRequire(import.meta.url);
+
+/** Resolves as Node does, and what it does not find of our packages as if they were imported here. */
+const resolver = `
+let home;
+export const initialize = (url) => void (home = url);
+export async function resolve(specifier, context, next) {
+  try {
+    return await next(specifier, context);
+  } catch (error) {
+    if (!specifier.startsWith("@spoolwire/")) throw error;
+    return await next(specifier, { ...context, parentURL: home }).catch(() => { throw error; });
+  }
+}`;
+
+let hasOffered = false;
+
+/**
+ * Let modules import our packages wherever they are: a callback is seldom within a project that has them installed.
+ * @returns whether that is new
+ */
+function offerPackages(): boolean {
+  if (hasOffered || !("register" in nodeModule)) return false;
+  hasOffered = true;
+  nodeModule.register(`data:text/javascript,${encodeURIComponent(resolver)}`, { data: import.meta.url });
+  return true;
 }
 
 /**

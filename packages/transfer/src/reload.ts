@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { serviceOptions, type Invocation, type Service } from "@spoolwire/program";
+import { versionOf } from "./load-callback.js";
 import type { agentOptions } from "./options.js";
 
 type Given = Pick<Invocation<typeof agentOptions>, "options" | "reread" | "log" | "signal">;
@@ -8,8 +9,8 @@ type Given = Pick<Invocation<typeof agentOptions>, "options" | "reread" | "log" 
 export type Work = (signal: AbortSignal) => Promise<number>;
 
 /**
- * Do an agent's work; at SIGHUP do it with the options that its configuration has then. If these have changed and are
- * right, the work ends in order, as if the agent were told to stop, and begins anew: limits count from there. The
+ * Do an agent's work; at SIGHUP do it with the options that its configuration has then. If these, or the module of the
+ * callback, have changed and are right, the work ends in order, as if the agent were told to stop, and begins anew: limits count from there. The
  * process, its pid file and its log stay. If anything is wrong, all of it is logged, and the work goes on as it was.
  * @throws what `prepare` throws at the start; what the work throws, unless it only ends for the sake of a reload
  */
@@ -18,14 +19,15 @@ export async function runWithReload(
   service: Service,
   prepare: (options: Given["options"]) => Promise<Work>,
 ): Promise<number> {
-  let latest = { options, work: await prepare(options) };
+  let latest = { options, module: moduleOf(options), work: await prepare(options) };
   let interrupt = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   service.reload = async () => {
     const next = await reread(async (given) => {
       const wanted = { ...given, ...ofProcess(options) };
-      if (isDeepStrictEqual(wanted, latest.options)) return latest;
-      return { options: wanted, work: await prepare(wanted) };
+      const module = moduleOf(wanted);
+      if (isDeepStrictEqual(wanted, latest.options) && module === latest.module) return latest;
+      return { options: wanted, module, work: await prepare(wanted) };
     });
     if (!next) return log.error("the configuration stays as it was");
     if (next === latest) return log.info("the configuration has not changed");
@@ -49,6 +51,11 @@ export async function runWithReload(
     if (current === latest || signal.aborted) return status;
     log.info("the configuration was read again");
   }
+}
+
+/** Which state of the callback's module there is, if it is one. */
+function moduleOf({ "callback-path": path }: Given["options"]): string | undefined {
+  return path === undefined ? undefined : versionOf(path);
 }
 
 /** The options that are the process's own: only a restart changes them. */

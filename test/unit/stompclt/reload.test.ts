@@ -92,6 +92,28 @@ test("a file that has not changed changes nothing; the process's own options wai
   expect(log()).toBe("the configuration has not changed\n");
 });
 
+test("a callback module that has changed is a change", async () => {
+  const callback = (value: string) =>
+    writeFileSync(
+      at("callback.mjs"),
+      `export const check = (msg) => { msg.body = ${JSON.stringify(value)}; };`,
+    );
+  callback("old");
+  configure("outgoing-queue = path=to", "callback-path = callback.mjs");
+  const { child, done } = startAgent();
+  add("one");
+  await arrived("to", "old");
+  callback("newer");
+  child.kill("SIGHUP");
+  await logged("the configuration was read again\n");
+  add("two");
+  await arrived("to", "newer", "old");
+  child.kill("SIGHUP");
+  await logged("the configuration has not changed\n");
+  child.kill("SIGTERM");
+  expect(await done).toMatchObject({ status: 0, stderr: "" });
+});
+
 test("what is on its way is confirmed before other options hold; the process and its pid file stay", async () => {
   let sent: (peer: Peer) => void;
   const sending = new Promise<Peer>((resolve) => (sent = resolve));

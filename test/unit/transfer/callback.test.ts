@@ -296,6 +296,7 @@ describe("a module", () => {
     ["old.py", "def check(msg): return msg", "is Python, expected JavaScript"],
     ["old", "#!/usr/bin/perl\nuse strict;\n", "is Perl, expected JavaScript"],
     ["perl.js", "sub check { my($m) = @_; }", "is Perl, expected JavaScript"],
+    ["typed.ts", "export const check = () => undefined;", "got TypeScript, which has to be compiled first"],
     ["notes.txt", "hello", "to be a JavaScript module (.mjs, .js or .cjs)"],
     ["none.mjs", "export const x = 1;", "to have a function start, check, idle, stop, got none of them"],
     ["broken.mjs", "export const = 1;", "SyntaxError: "],
@@ -304,6 +305,32 @@ describe("a module", () => {
     const path = write(name, text);
     await expect(loadCallback(path)).rejects.toMatchObject({ code: "CONFIG_BAD_OPTION" });
     await expect(loadCallback(path)).rejects.toThrow(message);
+  });
+
+  test.each(["fresh.mjs", "fresh.cjs"])("is loaded as it is now: %s", async (name) => {
+    const exported = name.endsWith(".mjs") ? "export const check" : "exports.check";
+    const seen = [];
+    for (const text of ["one", "another", "another"]) {
+      const callback = await loadCallback(write(name, `${exported} = () => ${JSON.stringify(text)};`));
+      seen.push(callback.check?.(new Message()));
+    }
+    expect(seen).toEqual(["one", "another", "another"]);
+  });
+
+  test("may import our packages, wherever it is", async () => {
+    const text =
+      'import { Message } from "@spoolwire/message"; export const check = () => new Message({ body: "x" });';
+    const callback = await loadCallback(write("imports.mjs", text));
+    expect(await callback.check?.(new Message())).toEqual(new Message({ body: "x" }));
+    for (const [name, missing] of [
+      ["ours.mjs", "@spoolwire/nothing"],
+      ["theirs.mjs", "no-such-package"],
+    ] as const) {
+      const path = write(name, `import ${JSON.stringify(missing)}; export const check = () => undefined;`);
+      await expect(loadCallback(path)).rejects.toThrow(
+        `Cannot find package '${missing}' imported from ${path}`,
+      );
+    }
   });
 
   test("that is not there is told, and where it was looked for", async () => {
