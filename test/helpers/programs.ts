@@ -61,15 +61,19 @@ function startCommand(file: string, args: readonly string[], options: RunOptions
 export const run = (name: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> =>
   start(name, args, options).done;
 
-/** Run one of them in a shell that sets up its output: `pipe` is what follows its words, as `| true`. */
+/**
+ * Run one of them in a shell that sets up its output.
+ * @param pipe follows its words, as `| true`
+ * @param before is done by the shell first
+ */
 export const runInShell = (
   name: string,
   words: string,
   pipe: string,
-  options: RunOptions = {},
+  { before = ":", ...options }: RunOptions & { readonly before?: string } = {},
 ): Promise<Outcome> =>
   startCommand(
     "bash",
-    ["-c", `set -o pipefail; "$0" "$1" ${words} ${pipe}`, process.execPath, program(name)],
+    ["-c", `set -o pipefail; ${before}; "$0" "$1" ${words} ${pipe}`, process.execPath, program(name)],
     options,
   ).done;

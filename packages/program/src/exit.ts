@@ -34,7 +34,7 @@ const byCode: readonly (readonly [RegExp, number])[] = [
     /^(BROKER_CONNECT|BROKER_CLOSED|BROKER_TIMEOUT|BROKER_BUSY|EADDRINUSE|EADDRNOTAVAIL)$/,
     ExitStatus.unavailable,
   ],
-  [/^(ENOSPC|EDQUOT|EIO|EROFS|EMFILE|ENFILE|EXDEV|EEXIST|ELOOP|EPIPE)$/, ExitStatus.ioError],
+  [/^(ENOSPC|EDQUOT|EFBIG|EIO|EROFS|EMFILE|ENFILE|EXDEV|EEXIST|ELOOP|EPIPE)$/, ExitStatus.ioError],
   [/^PIDFILE_BAD_CONTENT$/, ExitStatus.dataError],
   [/^(TRANSFER_PENDING|PIDFILE_RUNNING|PIDFILE_TAKEN)$/, ExitStatus.temporary],
   [/^(BROKER_PROTOCOL|BROKER_REJECTED)$/, ExitStatus.protocol],

@@ -7,7 +7,8 @@ const HIDDEN = "***";
 
 /**
  * The options in effect, as a configuration file that would give them, each with a note of where it comes from.
- * A default that means nothing without another option is left out: the file would be refused for it. Secrets are hidden: passwords of credentials and URIs, and properties whose name tells that they are one.
+ * A default that means nothing without another option is left out: the file would be refused for it. Secrets are
+ * hidden: passwords of credentials and URIs, and properties whose name tells that they are one.
  */
 export function printConfig(
   entries: readonly OptionEntry[],

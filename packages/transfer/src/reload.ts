@@ -10,8 +10,9 @@ export type Work = (signal: AbortSignal) => Promise<number>;
 
 /**
  * Do an agent's work; at SIGHUP do it with the options that its configuration has then. If these, or the module of the
- * callback, have changed and are right, the work ends in order, as if the agent were told to stop, and begins anew: limits count from there. The
- * process, its pid file and its log stay. If anything is wrong, all of it is logged, and the work goes on as it was.
+ * callback, have changed and are right, the work ends in order, as if the agent were told to stop, and begins anew:
+ * limits count from there. The process, its pid file and its log stay. If anything is wrong, all of it is logged, and
+ * the work goes on as it was.
  * @throws what `prepare` throws at the start; what the work throws, unless it only ends for the sake of a reload
  */
 export async function runWithReload(

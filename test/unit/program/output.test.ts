@@ -84,3 +84,33 @@ test("a program that runs often in a process listens once to its streams", async
   }
   expect([stdout, stderr].map((stream) => stream.listenerCount("error"))).toEqual([1, 1]);
 });
+
+describe("a file that takes only a part of what is written to it", () => {
+  // As on a disk that is nearly full: the first write is short, and the next one fails.
+  const before = `trap "" XFSZ; ulimit -f 32`;
+  const large = "x".repeat(100_000);
+
+  test.each(["", "--body", "--json", "--count 0"])(
+    "is an error of dirq pop %s, and the element stays",
+    async (more) => {
+      const queue = new DqsQueue({ path: join(directory, "large") });
+      queue.addMessage(new Message({ body: large }));
+      const { status, stderr } = await runInShell("dirq", `pop large ${more}`, ">out", {
+        cwd: directory,
+        before,
+      });
+      expect(stderr).toMatch(/^dirq.*: EFBIG: file too large, write\n$/);
+      expect(status).toBe(74);
+      const [name = ""] = queue;
+      expect(queue.lock(name)).toBe(true);
+      expect(queue.getMessage(name).body).toBe(large);
+    },
+  );
+
+  test("is an error of mqgen", async () => {
+    const words = "--count 1 --text 1 --body-length 100000";
+    const { status, stderr } = await runInShell("mqgen", words, ">out", { cwd: directory, before });
+    expect(stderr).toMatch(/^mqgen: EFBIG: file too large, write\n$/);
+    expect(status).toBe(74);
+  });
+});
