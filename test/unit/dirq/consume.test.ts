@@ -302,6 +302,45 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(names.map((name) => queue.lock(name))).toEqual([true, true]);
   });
 
+  test("goes on after a failure, for as long as it is told to", async () => {
+    let failures = 0;
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (name !== "readdirSync" || failures === 0) return call(...args);
+          failures--;
+          throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+        };
+      },
+    });
+    const { consume, add } = open({}, { calls });
+    for (const text of ["a", "b"]) add(text);
+    failures = 3;
+    const told: string[] = [];
+    const seen: string[] = [];
+    const onFailure = ({ message }: Error) => (told.push(message), 1);
+    for await (const { element, text } of consume({
+      wait: 1,
+      onFailure,
+      onRecovered: () => told.push("well"),
+    })) {
+      seen.push(text);
+      element.done();
+    }
+    expect(seen).toEqual(["a", "b"]);
+    expect(told).toEqual(["EIO: injected", "EIO: injected", "EIO: injected", "well"]);
+
+    failures = 1;
+    const enough = new Error("enough");
+    const ending = consume({
+      onFailure: () => {
+        throw enough;
+      },
+    });
+    await expect(ending.next()).rejects.toBe(enough);
+  });
+
   test("can be asked instead of waited for", async () => {
     const { queue, add } = open();
     const names = ["a", "b", "c"].map(add);

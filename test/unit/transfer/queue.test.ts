@@ -393,7 +393,7 @@ describe("a queue as a source, whose disk fails", () => {
     const trouble = { code: "", count: 0 };
     const calls = new Proxy<FileCalls>(fs, {
       get: (target, name: keyof FileCalls) => {
-        const call = target[name] as (...args: unknown[]) => unknown;
+        const call = Reflect.get(target, name) as (...args: unknown[]) => unknown;
         return (...args: unknown[]) => {
           if (trouble.code !== "" && names.includes(name) && String(args[0]).startsWith(a.path)) {
             trouble.count++;
