@@ -20,7 +20,7 @@ export interface TransferOptions {
    * failure if the source is not there by then, or in a minute: its first attempt to connect may be slow.
    */
   readonly inactivity?: number | undefined;
-  /** When stopping, wait so many seconds for what is not confirmed yet (default 60). */
+  /** When stopping, wait so many seconds for what is not confirmed yet, and then for the callback's stop (default 60). */
   readonly linger?: number;
   /** Start the sink when the first message is there (default false). */
   readonly lazy?: boolean;
@@ -120,8 +120,9 @@ export class Transfer {
   async #start(deadline: number, signal: AbortSignal): Promise<void> {
     const { checker, lazy, inactivity = Infinity } = this.#options;
     if (checker) await this.#sleep(Infinity, checker.start());
+    if (this.#stopping) return;
     // The sink first: a source that delivers at once should find it ready.
-    if (!lazy) await this.#startSink(deadline, signal);
+    if (!lazy && !(await this.#startSink(deadline, signal))) return;
     const patience = performance.now() + Math.max(inactivity * 1000, START_MS);
     await this.#startSide(this.#source, Math.min(deadline, patience), signal);
   }

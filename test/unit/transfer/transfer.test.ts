@@ -296,6 +296,16 @@ describe("a transfer", () => {
     expect(source.events).toEqual(["start", "release 1", "stop"]);
   });
 
+  test("stopped before its sink is there does not start its source", async () => {
+    const controller = new AbortController();
+    const source = new ScriptedSource(messages("a"));
+    const sink = new HeldSink();
+    sink.start = notThere;
+    setTimeout(() => controller.abort(), 20);
+    expect(await run(source, sink, {}, controller.signal)).toMatchObject({ received: 0 });
+    expect(source.events).toEqual(["stop"]);
+  });
+
   test.each(["source", "sink", "lazy sink"])(
     "whose time is over before its %s is there has failed, and says so",
     async (which) => {
