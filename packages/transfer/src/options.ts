@@ -220,9 +220,8 @@ export type AgentValues = OptionValues<typeof agentOptions>;
 /** Whether a run is over some day without being told, so that somebody waits for it: cron, a script. */
 export const endsByItself = (values: AgentValues) =>
   (values["incoming-queue"] !== undefined && values.loop !== true) ||
-  [values.count || undefined, values.duration, values["timeout-inactivity"]].some(
-    (limit) => limit !== undefined,
-  );
+  (values.count ?? 0) > 0 ||
+  [values.duration, values["timeout-inactivity"]].some((limit) => limit !== undefined);
 
 export const agentRelations: readonly Relation[] = [
   exactlyOne("incoming-broker-uri", "incoming-queue"),

@@ -33,15 +33,11 @@ test("a count of 0 is no limit: a broker that is away is tried until the time is
   expect(stderr).toMatch(/broker stomp:.* was not there when the time of the run was over\n$/);
 });
 
-test.each([
-  ["--prefetch", "0"],
-  ["--timeout-connect", "0"],
-  ["--timeout-broker", "0"],
-])("%s %s is refused", async (option, value) => {
-  const args = ["--incoming-broker-uri", away, "--subscribe", "destination=/queue/a", option, value];
+test("a broker that may send nothing ahead is refused", async () => {
+  const args = ["--incoming-broker-uri", away, "--subscribe", "destination=/queue/a", "--prefetch", "0"];
   const { status, stderr } = await runAgent("stompclt", [...args, "--outgoing-queue", `path=${top}/b`]);
   expect(status).toBe(64);
-  expect(stderr).toContain(`Expected ${option} to be`);
+  expect(stderr).toContain('Expected --prefetch to be an integer >= 1, got "0"');
 });
 
 test("no patience at all moves what is there at once", async () => {
