@@ -35,6 +35,7 @@ export function checkBroker(
     [`${side}-broker-sockopts`]: Object.keys(sockopts).length > 0,
     [`${side}-broker-stomp-debug`]: stompDebug,
     unsubscribe: isSource && options.unsubscriptions,
+    "keep-headers": isSource && options.keepHeaders,
   };
   refuseOptions(given, "AMQP");
   const { host: virtualHost, "container-id": id, ...others } = connect;
@@ -60,14 +61,6 @@ export function checkBroker(
       address: place.host,
     };
   });
-}
-
-/** Names of subscriptions: a broker would take the second for the first. @throws ConfigError */
-export function refuseTwice(names: readonly (string | undefined)[]): void {
-  const twice = names.find((name, index) => name !== undefined && names.indexOf(name) < index);
-  if (twice === undefined) return;
-  const message = `Expected each --subscribe to have an id of its own, got ${JSON.stringify(twice)} twice`;
-  throw new ConfigError([{ message, option: "subscribe" }]);
 }
 
 /** Read anew each time: certificates are renewed while agents run. */

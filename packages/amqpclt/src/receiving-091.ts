@@ -1,15 +1,16 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import { about } from "@spoolwire/program";
-import type {
-  BrokerList,
-  BrokerSourceOptions,
-  Delivery,
-  ReceivingConnection,
-  ReceivingProtocol,
+import {
+  refuseTwice,
+  type BrokerList,
+  type BrokerSourceOptions,
+  type Delivery,
+  type ReceivingConnection,
+  type ReceivingProtocol,
 } from "@spoolwire/transfer";
 import type { Channel, ConsumeMessage } from "amqplib";
 import { isPlain, parseSubscription, type Address } from "./address.js";
-import { checkBroker, refuseTwice, type Place } from "./connect.js";
+import { checkBroker, type Place } from "./connect.js";
 import { Connection091 } from "./connection-091.js";
 import { declare } from "./declare.js";
 import { fromContent } from "./mapping-091.js";

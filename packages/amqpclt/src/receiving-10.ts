@@ -1,14 +1,15 @@
 import { BrokerError, type Message } from "@spoolwire/message";
 import { ConfigError, type Properties } from "@spoolwire/program";
-import type {
-  BrokerList,
-  BrokerSourceOptions,
-  Delivery,
-  ReceivingConnection,
-  ReceivingProtocol,
+import {
+  refuseTwice,
+  type BrokerList,
+  type BrokerSourceOptions,
+  type Delivery,
+  type ReceivingConnection,
+  type ReceivingProtocol,
 } from "@spoolwire/transfer";
 import type { Delivery as Transferred, EventContext, Receiver, ReceiverOptions, Session } from "rhea";
-import { checkBroker, endsWithin, refuseTwice, within, type Place } from "./connect.js";
+import { checkBroker, endsWithin, within, type Place } from "./connect.js";
 import { Connection10, describe } from "./connection-10.js";
 import { rhea } from "./libraries.js";
 import { decode, fromDecoded } from "./mapping-10.js";

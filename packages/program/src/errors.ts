@@ -54,20 +54,24 @@ export function about<Result>(option: string, action: () => Result): Result {
 }
 
 /**
- * Run several checks, each to its end.
+ * Run several checks, each to its end. Returns what they return.
  * @throws ConfigError with all that is wrong; at once what else a check throws
  */
-export function checkAll(...checks: (() => unknown)[]): void {
-  const problems = checks.flatMap((check) => {
+export function checkAll<Results extends unknown[]>(
+  ...checks: { [Index in keyof Results]: () => Results[Index] }
+): Results {
+  const problems: Problem[] = [];
+  const results = checks.map((check) => {
     try {
-      check();
-      return [];
+      return check();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      return error.problems;
+      problems.push(...error.problems);
+      return undefined;
     }
   });
   if (problems.length > 0) throw new ConfigError(problems);
+  return results as Results;
 }
 
 /** Run something with an open file, whose failures do not say by themselves which one it is. */

@@ -1,4 +1,4 @@
-import { ConfigError, readTls, renewed } from "@spoolwire/program";
+import { checkAll, ConfigError, readTls, renewed } from "@spoolwire/program";
 import {
   parseUri,
   StompConnection,
@@ -18,17 +18,21 @@ export interface BrokerPlan extends BrokerList<BrokerUri> {
   readonly trace: readonly TraceTopic[];
 }
 
-/** Check what can be checked before there is a connection. @throws ConfigError */
-export function checkBroker(options: BrokerOptions): BrokerPlan {
-  const { uri, type, sockopts, stompDebug } = options;
-  if (type !== undefined && type !== "UNKNOWN" && !brokerTypes.includes(type)) {
-    throw new ConfigError(
-      `Expected the broker type to be ${brokerTypes.join(", ")} or UNKNOWN, got "${type}"`,
-    );
-  }
-  const socket = readSocketOptions(sockopts);
-  const trace = readTraceTopics(stompDebug);
-  return { ...parseBrokers(uri, parseBroker), socket, trace };
+/** Check what can be checked before there is a connection. @throws ConfigError with all that is wrong */
+export function checkBroker({ uri, type, sockopts, stompDebug }: BrokerOptions): BrokerPlan {
+  const [list, socket, trace] = checkAll(
+    () => parseBrokers(uri, parseBroker),
+    () => readSocketOptions(sockopts),
+    () => readTraceTopics(stompDebug),
+    () => checkType(type),
+  );
+  return { ...list, socket, trace };
+}
+
+/** @throws ConfigError */
+function checkType(type: string | undefined): void {
+  if (type === undefined || type === "UNKNOWN" || brokerTypes.includes(type)) return;
+  throw new ConfigError(`Expected the broker type to be ${brokerTypes.join(", ")} or UNKNOWN, got "${type}"`);
 }
 
 /** @throws ConfigError */

@@ -1,6 +1,6 @@
 import type { Header, Message } from "@spoolwire/message";
 import { BrokerError, MessageError } from "@spoolwire/message";
-import { ConfigError } from "@spoolwire/program";
+import { checkAll, ConfigError } from "@spoolwire/program";
 import {
   toMessage,
   type Frame,
@@ -10,6 +10,7 @@ import {
 } from "@spoolwire/stomp";
 import {
   BrokerSource,
+  refuseTwice,
   tooLarge,
   type BrokerSourceOptions,
   type Delivery,
@@ -26,32 +27,40 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** Messages from a STOMP broker. Reliable: each is acknowledged once it is safe, as its subscription wants it. */
 export class StompSource extends BrokerSource {
-  /** @throws ConfigError */
+  /** @throws ConfigError with all that is wrong */
   constructor(options: BrokerSourceOptions) {
-    super(new Receiving(checkBroker(options), options), options);
-    const { reliable, subscriptions, unsubscriptions = [] } = options;
-    const refuse = (message: string) => {
-      throw new ConfigError([{ message, option: "subscribe" }]);
-    };
-    if (!subscriptions.every(({ destination }) => destination)) {
-      refuse("Expected --subscribe to have destination=NAME");
-    }
-    const ids = subscriptions.map(idOf);
-    const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-    if (twice !== undefined)
-      refuse(`Expected each --subscribe to have an id of its own, got "${twice}" twice`);
-    // The broker forgets what it has sent then.
-    if (reliable && subscriptions.some(({ ack }) => ack === "auto")) {
-      refuse(
-        "Expected --subscribe to have ack=client-individual or ack=client with --reliable, got ack=auto",
-      );
-    }
-    if (unsubscriptions.length > subscriptions.length) {
-      const got = `${unsubscriptions.length} and ${subscriptions.length}`;
-      const message = `Expected --unsubscribe no more often than --subscribe, got ${got}`;
-      throw new ConfigError([{ message, option: "unsubscribe" }]);
-    }
+    const [plan] = checkAll(
+      () => checkBroker(options),
+      () => checkSubscriptions(options),
+    );
+    super(new Receiving(plan, options), options);
   }
+}
+
+/** @throws ConfigError with all that is wrong */
+function checkSubscriptions({ reliable, subscriptions, unsubscriptions = [] }: BrokerSourceOptions): void {
+  const demand = (isRight: boolean, message: string, option = "subscribe") => {
+    if (!isRight) throw new ConfigError([{ message, option }]);
+  };
+  const hasDestination = subscriptions.every(({ destination }) => destination);
+  // The broker forgets what it has sent then.
+  const isForgotten = reliable && subscriptions.some(({ ack }) => ack === "auto");
+  const counts = `${unsubscriptions.length} and ${subscriptions.length}`;
+  checkAll(
+    () => demand(hasDestination, "Expected --subscribe to have destination=NAME"),
+    () => refuseTwice(subscriptions.map(idOf)),
+    () =>
+      demand(
+        !isForgotten,
+        "Expected --subscribe to have ack=client-individual or ack=client with --reliable, got ack=auto",
+      ),
+    () =>
+      demand(
+        unsubscriptions.length <= subscriptions.length,
+        `Expected --unsubscribe no more often than --subscribe, got ${counts}`,
+        "unsubscribe",
+      ),
+  );
 }
 
 class Receiving implements ReceivingProtocol {

@@ -25,4 +25,4 @@ export { describeReport, type TransferReport } from "./report.js";
 export type { Settle, Sink } from "./sink.js";
 export type { Arrival, Source, Ticket } from "./source.js";
 export { Transfer, type TransferOptions } from "./transfer.js";
-export { refuseOptions } from "./refuse-options.js";
+export { refuseOptions, refuseTwice } from "./refuse-options.js";

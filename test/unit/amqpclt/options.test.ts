@@ -54,3 +54,25 @@ test.each([
   expect(stderr).toMatch(new RegExp(`^amqpclt: [^\\n]*${words}[^\\n]*\\n$`));
   expect(status).toBe(64);
 });
+
+test.each(["amqp10://h", "amqp091://h"])(
+  "what is STOMP's of receiving does not go with %s, all at once",
+  async (uri) => {
+    const { status, stderr } = await runAgent("amqpclt", [
+      ...[
+        "--incoming-broker-uri",
+        uri,
+        "--subscribe",
+        "destination=/queue/x",
+        "--outgoing-queue",
+        "type=NULL",
+      ],
+      ...["--keep-headers", "--unsubscribe", ""],
+    ]);
+    expect(stderr.trim().split("\n").sort()).toEqual([
+      "amqpclt: --keep-headers does not go with AMQP (see amqpclt --help)",
+      "amqpclt: --unsubscribe does not go with AMQP (see amqpclt --help)",
+    ]);
+    expect(status).toBe(64);
+  },
+);

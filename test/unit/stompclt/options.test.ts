@@ -67,6 +67,16 @@ test.each<[string[], ...string[]]>([
     message as string,
   ]),
   [
+    [
+      ...[...queueOnly, "--outgoing-broker-uri", "stomp://", "--outgoing-broker-type", "Foo"],
+      ...["--outgoing-broker-sockopts", "family=5", "--outgoing-broker-stomp-debug", "none"],
+    ],
+    'Expected a broker URI as stomp://host:port, got "stomp://"',
+    'Expected the socket option family to be 4 or 6, got "5"',
+    'Expected a STOMP trace to be made of connection, api, command, header, body, io and all, got "none"',
+    'Expected the broker type to be ActiveMQ, Artemis, Apollo, RabbitMQ, Spoolwire or UNKNOWN, got "Foo"',
+  ],
+  [
     [...queueOnly, "--outgoing-broker-uri", uri, "--outgoing-queue", "path=DIR/b"],
     "Expected one of --outgoing-broker-uri and --outgoing-queue, got --outgoing-broker-uri and --outgoing-queue",
   ],
