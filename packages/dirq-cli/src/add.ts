@@ -36,7 +36,7 @@ export const add = command(
     const output = new Output(streams.stdout);
     const started = performance.now();
     let [count, line] = [0, 0];
-    const inputs = rest.length > 0 ? rest.map((file) => createReadStream(file)) : [streams.stdin];
+    let file: string | undefined;
 
     /** What came together is added together, and at once: the input may be a terminal, or `tail -f`. */
     async function addAll(batch: readonly Buffer[]): Promise<void> {
@@ -62,7 +62,9 @@ export const add = command(
     }
 
     try {
-      for (const input of inputs as Readable[]) {
+      for (file of rest.length > 0 ? rest : [undefined]) {
+        // Opened when it is its turn: there may be more than can be open, and one that is missing stops none before it.
+        const input = file === undefined ? (streams.stdin as Readable) : createReadStream(file);
         addAbortSignal(signal, input);
         for await (const batch of lines || json ? readLines(input) : readWhole(input)) await addAll(batch);
       }
@@ -70,6 +72,10 @@ export const add = command(
       if (signal.aborted) log.warn(`stopped; ${count} elements were added`);
       else if (count > 0) log.warn(`${count} elements were added before the error`);
       if (signal.aborted) return ExitStatus.temporary;
+      const { code, path } = error as NodeJS.ErrnoException;
+      // A directory can be opened: reading it fails, and does not say which.
+      if (code === "EISDIR" && path === undefined && file !== undefined)
+        (error as Error).message += ` '${file}'`;
       throw error;
     }
     if (options.statistics) {

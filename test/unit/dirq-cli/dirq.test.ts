@@ -63,6 +63,36 @@ describe("dirq add", () => {
     ]);
   });
 
+  test("adds what comes before a file that it cannot read", async () => {
+    const file = join(directory, "file");
+    writeFileSync(file, "x");
+    const missing = join(directory, "missing");
+    const { status, stderr } = await run("dirq", ["add", path, file, file, missing, file]);
+    expect(stderr).toBe(
+      "dirq add: warning: 2 elements were added before the error\n" +
+        `dirq add: ENOENT: no such file or directory, open '${missing}'\n`,
+    );
+    expect([status, contents()]).toEqual([66, ["x", "x"]]);
+  });
+
+  test("says which of its files is a directory", async () => {
+    const { status, stderr } = await run("dirq", ["add", path, directory]);
+    expect(stderr).toBe(`dirq add: EISDIR: illegal operation on a directory, read '${directory}'\n`);
+    expect(status).toBe(66);
+  });
+
+  test("reads more files than can be open at once", async () => {
+    const file = join(directory, "file");
+    writeFileSync(file, "x");
+    const line = 'ulimit -n 200; exec "$@"';
+    const words = [process.execPath, program("dirq"), "add", path, ...Array<string>(500).fill(file)];
+    const shell = spawn("bash", ["-c", line, "bash", ...words], { stdio: ["ignore", "ignore", "pipe"] });
+    let stderr = "";
+    shell.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const [status] = (await once(shell, "close")) as [number];
+    expect([status, stderr, contents().length]).toEqual([0, "", 500]);
+  });
+
   test.runIf(process.getuid?.() === 0)("says which directory it may not write to", async () => {
     new DqsQueue({ path });
     chmodSync(path, 0o555);
