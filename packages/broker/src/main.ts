@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import {
+  ConfigError,
   exactlyOne,
   ExitStatus,
   parseCredential,
@@ -57,6 +58,11 @@ export function main(argv: readonly string[]): Promise<number> {
 async function serve({ options, log, signal }: Invocation<typeof entries>): Promise<number> {
   const { data = "", host, port, auth, prefetch } = options;
   const credential = parseCredential(auth ?? "none");
+  if (credential.scheme !== "plain" && credential.scheme !== "none") {
+    throw new ConfigError(
+      `Expected --auth to be \`plain name=N pass=P\` or \`none\`, got ${credential.scheme}`,
+    );
+  }
   const broker = await startBroker({
     ...{ data, host, port, prefetch, log: (line) => log.warn(line) },
     ...(credential.scheme === "plain" && {

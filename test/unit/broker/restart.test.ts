@@ -108,6 +108,16 @@ describe("the program", () => {
     expect((await other.refused()).headers.message).toBe("Access refused");
   });
 
+  test("does not start with a credential of another kind in a file", async () => {
+    using data = makeData();
+    const secret = join(data.path, "secret");
+    writeFileSync(secret, "x509 cert=/c key=/k\n");
+    const { exited, stderr } = await launch(join(data.path, "data"), "--auth", `file=${secret}`);
+    expect(await exited).toEqual([64, null]);
+    expect(stderr()).toContain("got x509");
+    expect(readdirSync(data.path)).toEqual(["secret"]);
+  });
+
   test("takes the prefetch from --prefetch", async () => {
     using data = makeData();
     const broker = await launch(data.path, "--prefetch", "2");
@@ -123,6 +133,11 @@ describe("the program", () => {
     [[], 64, "Expected one of --data"],
     [["--data", "x", "--port", "65536"], 64, "--port"],
     [["--data", "x", "--auth", "plain name=app"], 64, "pass="],
+    [
+      ["--data", "x", "--auth", "x509 cert=c key=k"],
+      64,
+      "Expected --auth to be `plain name=N pass=P` or `none`, got x509",
+    ],
   ])("with %j ends with status %d", async (args, status, words) => {
     const child = spawn(process.execPath, [program, ...args]);
     children.push(child);
