@@ -4,7 +4,7 @@ import type { DeliveryHeaders } from "./mapping.js";
 import type { Entry } from "./queue.js";
 
 export const ackModes = ["auto", "client", "client-individual"] as const;
-/** When a message is done with: when it is sent, when it or a later one is acknowledged, when it itself is. */
+/** When a message is done with: right before it is sent, when it or a later one is acknowledged, when it itself is. */
 export type AckMode = (typeof ackModes)[number];
 
 /** What a subscription needs of its client. */
@@ -53,10 +53,12 @@ export class Subscription {
   /** Take a message from a queue. */
   deliver(entry: Entry, message: Message): void {
     const isAuto = this.terms.ackMode === "auto";
+    // Before it is sent: what cannot be removed stays, and is tried again. Sent first it would come again and again from
+    // a disk that is read-only. What a crash loses between the two is no more than what the network loses with ack:auto.
+    if (isAuto) entry.queue.remove(entry);
     const ack = isAuto ? undefined : this.#client.track(this, entry);
     this.#client.deliver(message, this.#headers(entry.messageId, ack, entry.redelivered));
     entry.redelivered = true;
-    if (isAuto) entry.queue.remove(entry);
   }
 
   /** Take a message from a topic. There is nothing to acknowledge, but a client may do so. */
