@@ -96,6 +96,14 @@ export class Orders {
     gone: AbortSignal,
   ): Promise<Answer> {
     const tree = this.#tree;
+    const above = tree.stoppedAbove(child);
+    if (above && (command === "start" || command === "restart")) {
+      tell({ report: child.describe() });
+      return done(
+        1,
+        `${child.path} cannot be started: its supervisor ${above.path} is stopped, and has to be started first`,
+      );
+    }
     switch (command) {
       case "start":
         tree.startChild(child);

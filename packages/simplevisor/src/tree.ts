@@ -158,6 +158,15 @@ export class Tree {
     return this.#locate(path)?.child;
   }
 
+  /** The first of the supervisors above a child that shall not run: until it is started nothing below it is. */
+  stoppedAbove(child: Child): Child | undefined {
+    let above: Child | undefined = this.root;
+    while (above && above !== child && above.isWanted) {
+      above = above.children.find((each) => each === child || child.path.startsWith(`${each.path}/`));
+    }
+    return above === child ? undefined : above;
+  }
+
   unit(path: string): Unit | undefined {
     return this.#units.get(path);
   }

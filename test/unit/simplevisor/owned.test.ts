@@ -76,6 +76,35 @@ test.concurrent(
   },
 );
 
+test.concurrent(
+  "below a supervisor that is stopped nothing is started, and that is said at once",
+  async ({ site }) => {
+    site.configure(supervisor("top", [supervisor("app", [site.worker("a")]), site.worker("b")]));
+    await site.start();
+    await site.until("top", "running");
+    const start = async (path: string, command = "start") => {
+      const began = performance.now();
+      const { status, stderr } = await site.command(command, path);
+      return { status, stderr, isSlow: performance.now() - began > 5000 };
+    };
+    const refused = (path: string, above: string) => ({
+      status: 1,
+      stderr: `simplevisor: ${path} cannot be started: its supervisor ${above} is stopped, and has to be started first\n`,
+      isSlow: false,
+    });
+    expect((await site.command("stop", "top/app")).status).toBe(0);
+    expect(await start("top/app/a")).toEqual(refused("top/app/a", "top/app"));
+    expect(await start("top/app/a", "restart")).toEqual(refused("top/app/a", "top/app"));
+    expect(await start("top/app")).toMatchObject({ status: 0 });
+    expect((await site.report("top/app/a")).phase).toBe("running");
+
+    expect((await site.command("stop_children")).status).toBe(0);
+    expect(await start("top/app/a")).toEqual(refused("top/app/a", "top"));
+    expect(await start("top")).toMatchObject({ status: 0 });
+    expect((await site.report("top/app/a")).phase).toBe("running");
+  },
+);
+
 test.concurrent("an operator stops, starts and restarts one of them", async ({ site }) => {
   site.configure(supervisor("app", [site.worker("a"), site.worker("b")]));
   await site.start();
