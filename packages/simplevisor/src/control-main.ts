@@ -35,10 +35,14 @@ export function main(argv: readonly string[]): Promise<number> {
       throw new ConfigError(`Expected one of ${Object.keys(commands).join(", ")}, got "${command}"`);
     }
     if (!conf) throw new ConfigError("Expected SIMPLEVISOR_CONF in the environment, got nothing");
-    const status = changeUser(argv);
-    if (status !== undefined) return status;
     const common = ["--conf", conf, ...(pidFile ? ["--pidfile", pidFile] : [])];
     const run = (word: string) => simplevisor([...common, word, ...(path === undefined ? [] : [path])]);
+    const isStart = command === "start" || command === "restart";
+    const obey = async (): Promise<number> => {
+      if (path !== undefined || !isStart) return await run(command);
+      const stopped = command === "restart" ? await run("stop") : ExitStatus.ok;
+      return stopped === ExitStatus.ok ? startInBackground([...common, "start", "--daemon"]) : stopped;
+    };
     const lock = (isThere: boolean) => {
       if (!lockFile || path !== undefined) return;
       try {
@@ -48,24 +52,17 @@ export function main(argv: readonly string[]): Promise<number> {
         log.warn((error as Error).message);
       }
     };
-    if (path === undefined && command === "restart") {
-      const stopped = await run("stop");
-      if (stopped !== ExitStatus.ok) return stopped;
-    }
-    const isStart = command === "start" || command === "restart";
-    const result =
-      path === undefined && isStart
-        ? startInBackground([...common, "start", "--daemon"])
-        : await run(command);
+    const result = changeUser(argv) ?? (await obey());
     if (result === ExitStatus.ok && (isStart || command === "stop")) lock(isStart);
     return result;
   });
 }
 
-/** Run all of it under the account that is asked for. Undefined: it is ours. */
+/** Run all but the lock file, whose directory is ours, under the account that is asked for. Undefined: it is ours. */
 function changeUser(argv: readonly string[]): number | undefined {
   const { SIMPLEVISOR_USER: user, ...env } = process.env;
   if (!user || process.getuid?.() !== 0) return undefined;
+  delete env.SIMPLEVISOR_LOCKFILE;
   const script = process.argv[1] ?? "";
   const args = ["-u", user, "--", process.execPath, script, ...argv];
   const done = spawnSync("runuser", args, { stdio: "inherit", env });

@@ -1,5 +1,5 @@
 // Services that have only commands, as configurations of the original know them, with real scripts.
-import { readFileSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { describe, expect, vi } from "vitest";
 import { run } from "../../helpers/programs.js";
 import { commandLine, isThere, patience, service, supervisor, test, type Site } from "./helpers.js";
@@ -235,4 +235,32 @@ test.concurrent("simplevisor-control starts and stops what the environment names
   expect((await control("stop")).status).toBe(0);
   expect(site.read("web.state")).toBe("");
   expect(await control("dance")).toMatchObject({ status: 64 });
+});
+
+describe.runIf(process.getuid?.() === 0)("simplevisor-control with SIMPLEVISOR_USER", () => {
+  test.concurrent("has a lock file where that account may not write", async ({ site }) => {
+    site.configure(
+      supervisor("app", [service("web", `control = ${site.initScript("web")}`)]),
+      `interval = 3600\nlog = null`,
+    );
+    mkdirSync(site.at("locks"), { mode: 0o755 });
+    chownSync(site.directory, 65534, 65534);
+    const env = {
+      SIMPLEVISOR_CONF: site.at("site.conf"),
+      SIMPLEVISOR_PIDFILE: site.at("pid"),
+      SIMPLEVISOR_LOCKFILE: site.at("locks/lock"),
+      SIMPLEVISOR_USER: "nobody",
+    };
+    const control = (...args: string[]) => run("simplevisor-control", args, { cwd: site.directory, env });
+    expect(await control("start", "app/none")).toMatchObject({ status: 64 });
+    expect(existsSync(site.at("locks/lock"))).toBe(false);
+    expect(await control("start")).toMatchObject({ status: 0, stderr: "" });
+    await site.until("app/web", "running");
+    expect(statSync(site.at("web.state")).uid).toBe(65534);
+    expect(statSync(site.at("locks/lock")).uid).toBe(0);
+    expect(await control("stop", "app/web")).toMatchObject({ status: 0, stderr: "" });
+    expect(existsSync(site.at("locks/lock"))).toBe(true);
+    expect(await control("stop")).toMatchObject({ status: 0, stderr: "" });
+    expect(existsSync(site.at("locks/lock"))).toBe(false);
+  });
 });
