@@ -10,6 +10,7 @@ import {
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { signal as send } from "./proc.js";
+import { TIMED_OUT } from "./run.js";
 
 const options = [
   { name: "count", type: "integer", short: "c", value: "N", min: 1, help: "run the command so often" },
@@ -27,7 +28,7 @@ const options = [
 /** A command has so long after SIGTERM before it is killed, seconds. */
 const GRACE = 10;
 
-/** The program `simplevisor-loop`. @returns the exit status: that of the command, if it fails */
+/** The program `simplevisor-loop`. @returns the exit status: that of the command, if it fails; 124: it took too long */
 export function main(argv: readonly string[]): Promise<number> {
   const spec = {
     name: "simplevisor-loop",
@@ -55,7 +56,7 @@ export function main(argv: readonly string[]): Promise<number> {
   });
 }
 
-/** @returns its exit status; 128 and more of a signal */
+/** @returns its exit status; 128 of a signal, 124 after the timeout, whatever it ends with */
 async function runOnce(
   [file = "", ...args]: readonly string[],
   timeout: number,
@@ -71,12 +72,17 @@ async function runOnce(
     send(group, "SIGTERM");
     killer ??= setTimeout(() => send(group, "SIGKILL"), GRACE * 1000);
   };
-  const timer = timeout === Infinity ? undefined : setTimeout(stop, timeout * 1000);
+  let hasTimedOut = false;
+  const late = () => {
+    hasTimedOut = true;
+    stop();
+  };
+  const timer = timeout === Infinity ? undefined : setTimeout(late, timeout * 1000);
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
   try {
     const [status] = await exit;
-    return status ?? 128;
+    return hasTimedOut ? TIMED_OUT : (status ?? 128);
   } finally {
     clearTimeout(timer);
     clearTimeout(killer);

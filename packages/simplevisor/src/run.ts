@@ -6,7 +6,7 @@ import { signal } from "./proc.js";
 
 /** What a command that could not be started, and one that took too long, end with; as shells and timeout(1) have it. */
 const NOT_STARTED = 127;
-const TIMED_OUT = 124;
+export const TIMED_OUT = 124;
 
 export interface RunOptions {
   /** Seconds. */

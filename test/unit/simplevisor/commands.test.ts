@@ -200,7 +200,13 @@ describe("simplevisor-loop", () => {
 
   test.concurrent("ends with the status of a command that fails", async ({ site }) => {
     expect((await loop(site, site.script("fail", "exit 7\n"))).status).toBe(7);
-    expect((await loop(site, "--timeout", "0.2", "tail", "-f", site.write("data", ""))).status).toBe(128);
+  });
+
+  test.concurrent("ends with 124 when a run took too long, even if that ends well", async ({ site }) => {
+    const polite = site.script("polite", `trap "exit 0" TERM\necho run >>runs\nsleep 30 &\nwait\n`);
+    expect((await loop(site, "-c", "2", "--timeout", "1", polite)).status).toBe(124);
+    expect(site.read("runs")).toBe("run\n");
+    expect((await loop(site, "--timeout", "0.2", "tail", "-f", site.write("data", ""))).status).toBe(124);
   });
 
   test.concurrent("in the background, behind a pid file", async ({ site }) => {
