@@ -1,9 +1,9 @@
 import type { ConsumeEvent } from "@spoolwire/dirq";
-import { ExitStatus, type Logger } from "@spoolwire/program";
+import { ExitStatus, exitStatusOf, type Logger } from "@spoolwire/program";
 
 /** Tells of the elements that a consumer met and could not use. */
 export class Aside {
-  /** That of the gravest case: something stays that cannot be read (77), or was moved aside (65). */
+  /** That of the gravest case: what the error says by which something stays, or 65 if it was moved aside. */
   status: number = ExitStatus.ok;
   readonly #log: Logger;
 
@@ -17,7 +17,7 @@ export class Aside {
       this.moved(event.name, event.quarantined, event.reason);
     } else {
       this.#log.error(`${event.name} stays: ${event.error.message}`);
-      this.status = ExitStatus.noPermission;
+      this.status = Math.max(this.status, exitStatusOf(event.error));
     }
   };
 

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import fs, { existsSync, readFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DqsQueue, Message } from "@spoolwire/message";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { program } from "../../helpers/embedded.js";
 import { dirq, eachInDirectory } from "./helpers.js";
 
@@ -106,5 +106,23 @@ describe("dirq pop --exec", () => {
     await dirq(args);
     expect(queue.count()).toBe(0);
     expect([...new Set(lines())].sort()).toEqual(all.sort());
+  });
+});
+
+describe("dirq pop --body", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test.each([
+    ["ENOSPC", 74],
+    ["EACCES", 77],
+  ])("ends with what an element could not be moved aside by (%s: %d)", async (code, expected) => {
+    const bad = queue.add("no message");
+    vi.spyOn(fs, "renameSync").mockImplementation(() => {
+      throw Object.assign(new Error(`${code}: rename`), { code });
+    });
+    const { status, stderr } = await dirq(["pop", queue.path, "--body"]);
+    expect([status, stderr]).toEqual([expected, `dirq pop: ${bad} stays: ${code}: rename\n`]);
+    vi.restoreAllMocks();
+    expect(freeNames()).toEqual([bad]);
   });
 });
