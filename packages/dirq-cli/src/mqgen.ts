@@ -137,6 +137,7 @@ function generatorOptions(values: Values): GeneratorOptions {
 }
 
 function toQueue({ type, compression }: Values, path: string): Output {
+  if (type === "ZERO") throw new ConfigError("Expected a --type that can be written to, got ZERO");
   const options = { path, type, ...(compression !== undefined && { compression }) };
   const queue = openMessageQueue(options as MessageQueueOptions);
   return { put: (message) => void queue.addMessage(message), flush: () => turn() };

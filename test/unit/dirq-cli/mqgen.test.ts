@@ -103,6 +103,7 @@ describe("mqgen", () => {
       'Expected --compression to be one of lz4, snappy, zlib, with ! where it is forced, got "bzip2"',
     ],
     [["--type", "DQX", "QUEUE"], 'Expected --type to be one of DQS, DQN, NULL, ZERO, got "DQX"'],
+    [["--type", "ZERO", "QUEUE"], "Expected a --type that can be written to, got ZERO"],
     [
       ["--type", "DQN", "--compression", "zlib", "QUEUE"],
       "Unknown option --compression of a normal queue, expected one of path, create, durability, maxlock, maxtemp, rndhex, umask, maxelts, nlink, schema",
