@@ -275,7 +275,9 @@ class Lane {
     const words = this.#words(reason);
     const unsent = this.#unsent;
     this.#unsent = [];
-    const isUnknown = this.#underWay.size > 0 || this.#hasSentSettled;
+    // An end without a reason refuses nothing of what nobody confirms.
+    const isRefused = this.#hasSentSettled && Boolean(this.#sender.error ?? this.#session.error);
+    const isUnknown = this.#underWay.size > 0 || isRefused;
     this.#events.onOver(isUnknown ? new BrokerError("BROKER_REJECTED", words) : undefined);
     if (!isUnknown) for (const { done } of unsent) done({ reason: words });
   }

@@ -1,5 +1,5 @@
 import { Bell } from "./bell.js";
-import type { FileCalls } from "./calls.js";
+import { quietly, type FileCalls } from "./calls.js";
 import { consume, type ConsumeOptions, type Consumer, type Reading } from "./consume.js";
 import { Cursor } from "./cursor.js";
 import { DurableNames } from "./durable.js";
@@ -178,11 +178,15 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
    */
   protected takeBack(names: readonly string[]): void {
     for (const name of names) {
-      try {
-        if (this.lock(name)) this.remove(name);
-      } catch {
-        // The disk that failed the caller fails this too.
-      }
+      // The disk that failed the caller may fail this too.
+      quietly(() => {
+        if (!this.lock(name)) return;
+        try {
+          this.remove(name);
+        } catch {
+          this.unlock(name, true);
+        }
+      });
     }
   }
 

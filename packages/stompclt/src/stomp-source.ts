@@ -82,6 +82,7 @@ class Receiving implements ReceivingProtocol {
     const receiver = new Receiver(connection, this.#options, arrive);
     const giveUp = () => connection.destroy(new BrokerError("BROKER_CLOSED", "Given up"));
     signal.addEventListener("abort", giveUp);
+    if (signal.aborted) giveUp();
     try {
       await receiver.subscribe();
       signal.throwIfAborted();

@@ -67,7 +67,7 @@ export function runAgent(
   );
 }
 
-/** How long an agent may take to stop: all that it waits for then, and some more. */
+/** How long an agent may take to stop before it is ended: what it waits for as a rule, and some more. */
 const quitSeconds = (values: AgentValues) =>
   values["timeout-linger"] + values["timeout-flush"] + values["timeout-disconnect"] + 10;
 

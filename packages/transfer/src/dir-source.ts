@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { Message } from "@spoolwire/message";
 import { ConfigError, type Logger, type Properties } from "@spoolwire/program";
-import { DiskTrouble, isPassing } from "./disk-trouble.js";
+import { DiskTrouble, doAll, isPassing, MOST_UNDONE } from "./disk-trouble.js";
 import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
@@ -117,10 +117,11 @@ export class DirSource implements Source {
   }
 
   next(waitMs: number): Arrival | Promise<Arrival> {
+    if (this.#left.size >= MOST_UNDONE) return this.#rest(waitMs);
     for (let skipped = 0; skipped < MOST_SKIPPED; skipped++) {
       const name = this.#names.pop();
       if (name === undefined) break;
-      const arrival = this.#take(name);
+      const arrival = this.#tryToTake(name);
       if (arrival) return arrival;
     }
     if (this.#names.length > 0) return turn().then(() => this.next(waitMs));
@@ -163,7 +164,7 @@ export class DirSource implements Source {
 
   async stop(): Promise<void> {
     // The last time: whoever waits for the end is told of what stays.
-    for (const ticket of this.#left) this.#putAway(ticket, this.#options.done);
+    doAll(Array.from(this.#left, (ticket) => () => void this.#putAway(ticket, this.#options.done)));
   }
 
   /** @throws the error, if it is in vain to try again */
@@ -200,6 +201,17 @@ export class DirSource implements Source {
     this.#lookAt = now + Math.max(LOOK_MS, (now - started) / SHARE);
   }
 
+  /** As `#take`; with `loop` what a disk fails to give is looked at again later, and the others have their turn. */
+  #tryToTake(name: string): Arrival | undefined {
+    try {
+      return this.#take(name);
+    } catch (error) {
+      this.#heldUp(error as Error);
+      this.#taken.delete(name);
+      return undefined;
+    }
+  }
+
   /** Undefined: it has not settled, was taken, or is no regular file (links are not followed). */
   #take(name: string): Arrival | undefined {
     const { path, settle = 2 } = this.#options;
@@ -220,6 +232,9 @@ export class DirSource implements Source {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") return undefined;
+      // A file may be forbidden; what else fails is the disk.
+      if (this.#options.loop && code !== "EACCES" && code !== "EPERM" && isPassing(error as Error))
+        throw error;
       return { kind: "rejected", told: `${message}; it stays where it is` };
     }
   }

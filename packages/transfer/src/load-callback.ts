@@ -45,8 +45,13 @@ export async function loadCallback(path: string): Promise<Callback> {
 
 /** What tells one state of a module's file from another. */
 export function versionOf(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found && `${found.mtimeMs}-${found.size}`;
+  try {
+    const { mtimeMs, size } = statSync(path);
+    return `${mtimeMs}-${size}`;
+  } catch {
+    // Whoever reads it tells why.
+    return undefined;
+  }
 }
 
 async function importNow(path: string): Promise<Record<string, unknown>> {
@@ -57,7 +62,8 @@ async function importNow(path: string): Promise<Record<string, unknown>> {
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("'@spoolwire/") || !offerPackages()) throw error;
+    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("'@spoolwire/")) throw error;
+    offerPackages();
     // What has failed is kept as such.
     return (await import(`${url}-again`)) as Record<string, unknown>;
   }
@@ -80,15 +86,11 @@ export async function resolve(specifier, context, next) {
 
 let hasOffered = false;
 
-/**
- * Let modules import our packages wherever they are: a callback is seldom within a project that has them installed.
- * @returns whether that is new
- */
-function offerPackages(): boolean {
-  if (hasOffered || !("register" in nodeModule)) return false;
+/** Let modules import our packages wherever they are: a callback is seldom within a project that has them installed. */
+function offerPackages(): void {
+  if (hasOffered || !("register" in nodeModule)) return;
   hasOffered = true;
   nodeModule.register(`data:text/javascript,${encodeURIComponent(resolver)}`, { data: import.meta.url });
-  return true;
 }
 
 /**

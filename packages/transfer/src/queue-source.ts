@@ -2,7 +2,7 @@ import type { ConsumeEvent, Consumer, HeldElement } from "@spoolwire/dirq";
 import type { Message, MessageQueue } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import { defaultBackOff, Pauses, type BackOff } from "./back-off.js";
-import { DiskTrouble, isPassing } from "./disk-trouble.js";
+import { DiskTrouble, doAll, isPassing, MOST_UNDONE } from "./disk-trouble.js";
 import { Sleeper } from "./sleeper.js";
 import type { Arrival, Source, Ticket } from "./source.js";
 
@@ -81,8 +81,12 @@ export class QueueSource implements Source {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    // What a crashed agent had locked is taken up again, if its locks are old enough.
-    if (this.#options.purgeInterval > 0) await this.#clean(signal);
+    if (this.#options.purgeInterval === 0) return;
+    // What a crashed agent had locked is taken up again, if its locks are old enough. A large queue takes a while: a
+    // run with less time than that has work all the same.
+    await this.#clean(signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   }
 
   next(waitMs: number): Arrival | Promise<Arrival> {
@@ -91,6 +95,7 @@ export class QueueSource implements Source {
       this.#cleanMeanwhile();
     }
     if (this.#undone.size > 0 && performance.now() >= this.#retryAt) this.#retry();
+    if (this.#undone.size >= MOST_UNDONE) return this.#holdUp(waitMs);
     return this.#take() ?? this.#wait(waitMs);
   }
 
@@ -136,7 +141,7 @@ export class QueueSource implements Source {
     await this.#advance;
     try {
       // The last time: whoever waits for the end is told of what stays undone.
-      for (const work of this.#undone) work();
+      doAll(this.#undone);
     } finally {
       await this.#elements.return();
       // What nobody has been given yet is locked too.
@@ -154,6 +159,11 @@ export class QueueSource implements Source {
       this.#retryAt = performance.now() + this.#heldUp(error as Error);
       this.#undone.add(work);
     }
+  }
+
+  async #holdUp(waitMs: number): Promise<Arrival> {
+    await this.#sleeper.sleep(Math.max(0, Math.min(waitMs, this.#retryAt - performance.now())));
+    return { kind: "none" };
   }
 
   #retry(): void {

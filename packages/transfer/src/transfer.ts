@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
 import type { Checker, Verdict } from "./callback.js";
-import { TransferError } from "./errors.js";
+import { CallbackError, TransferError } from "./errors.js";
 import type { Rate } from "./rate.js";
 import type { TransferReport } from "./report.js";
 import type { Sink } from "./sink.js";
@@ -42,6 +42,9 @@ const WAIT_MS = 1000;
 
 /** How long a source may take to start, whatever `inactivity` says, milliseconds: as long as a connection by default. */
 const START_MS = 60_000;
+
+/** How long a callback may take to stop at the least, seconds: confirmations are not what it waits for. */
+const LEAST_STOP = 10;
 
 /** The longest that a timer can wait, milliseconds. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -119,8 +122,12 @@ export class Transfer {
 
   async #start(deadline: number, signal: AbortSignal): Promise<void> {
     const { checker, lazy, inactivity = Infinity } = this.#options;
-    if (checker) await this.#sleep(Infinity, checker.start());
+    let isReady = checker === undefined;
+    const starting = checker?.start().then(() => void (isReady = true));
+    if (starting) await this.#sleep(deadline - performance.now(), starting);
     if (this.#stopping) return;
+    if (!isReady)
+      throw new CallbackError("The callback's start had not ended when the time of the run was over");
     // The sink first: a source that delivers at once should find it ready.
     if (!lazy && !(await this.#startSink(deadline, signal))) return;
     const patience = performance.now() + Math.max(inactivity * 1000, START_MS);
@@ -357,11 +364,12 @@ export class Transfer {
   async #stopChecker(): Promise<void> {
     const { checker, linger = 60 } = this.#options;
     if (!checker) return;
+    const seconds = Math.max(linger, LEAST_STOP);
     const stopped = new AbortController();
-    const late = sleep(Math.min(linger * 1000, LONGEST_MS), true, { signal: stopped.signal });
+    const late = sleep(Math.min(seconds * 1000, LONGEST_MS), true, { signal: stopped.signal });
     try {
       const isLate = await Promise.race([checker.stop(), late]);
-      if (isLate) this.#log.warn(`The callback's stop has not ended within ${linger} s`);
+      if (isLate) this.#log.warn(`The callback's stop has not ended within ${seconds} s`);
     } finally {
       stopped.abort();
     }

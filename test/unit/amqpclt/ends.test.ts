@@ -72,6 +72,26 @@ describe("AMQP 1.0", () => {
       message: expect.stringContaining("app:no: not here") as string,
     });
   });
+
+  test("a link that ends without a reason is opened again, also without --reliable", async () => {
+    const bodies: string[] = [];
+    peer.container.on("message", ({ message, receiver }: EventContext) => {
+      bodies.push(String(message?.body));
+      if (bodies.length === 1) receiver?.close();
+    });
+    fill(1);
+    const log = createLogger("ends", 0, (line) => told.push(line));
+    const sink = amqp10.openSink(brokerOptions(peer.uri, { log, reliable: false }));
+    const source = new QueueSource(queue, log, { remove: true, loop: true });
+    const stop = new AbortController();
+    const done = new Transfer(source, sink, log).run(stop.signal);
+    await expect.poll(() => bodies, { timeout: 5000 }).toEqual(["0"]);
+    await sleep(100);
+    fill(2);
+    await expect.poll(() => bodies, { timeout: 5000 }).toEqual(["0", "0", "1"]);
+    stop.abort();
+    expect(await done).toMatchObject({ confirmed: 3 });
+  });
 });
 
 describe("AMQP 0-9-1", () => {

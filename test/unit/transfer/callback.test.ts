@@ -322,6 +322,9 @@ describe("a module", () => {
       'import { Message } from "@spoolwire/message"; export const check = () => new Message({ body: "x" });';
     const callback = await loadCallback(write("imports.mjs", text));
     expect(await callback.check?.(new Message())).toEqual(new Message({ body: "x" }));
+    // As after SIGHUP.
+    const again = await loadCallback(join(directory, "imports.mjs"));
+    expect(await again.check?.(new Message())).toEqual(new Message({ body: "x" }));
     for (const [name, missing] of [
       ["ours.mjs", "@spoolwire/nothing"],
       ["theirs.mjs", "no-such-package"],

@@ -5,7 +5,7 @@ import type { FileCalls } from "@spoolwire/dirq";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { createLogger } from "@spoolwire/program";
 import { describeReport, QueueSink, QueueSource, Transfer, type Arrival } from "@spoolwire/transfer";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 let directory: string;
 let a: DqsQueue;
@@ -390,12 +390,13 @@ describe("a queue as a source, whose disk fails", () => {
 
   /** The queue `a`, of which these calls fail as long as `trouble.code` says so. */
   function failing(...names: (keyof FileCalls)[]) {
-    const trouble = { code: "", count: 0 };
+    /** `only`: of paths that begin with it. */
+    const trouble = { code: "", count: 0, only: a.path };
     const calls = new Proxy<FileCalls>(fs, {
       get: (target, name: keyof FileCalls) => {
         const call = Reflect.get(target, name) as (...args: unknown[]) => unknown;
         return (...args: unknown[]) => {
-          if (trouble.code !== "" && names.includes(name) && String(args[0]).startsWith(a.path)) {
+          if (trouble.code !== "" && names.includes(name) && String(args[0]).startsWith(trouble.only)) {
             trouble.count++;
             throw Object.assign(new Error(`${trouble.code}: injected`), { code: trouble.code });
           }
@@ -472,6 +473,50 @@ describe("a queue as a source, whose disk fails", () => {
       else await expect(done).rejects.toMatchObject({ code: "EROFS" });
       expect([...a]).toEqual(isCured ? [] : [name]);
     }
+  });
+
+  test("takes no more while much that was acknowledged cannot be removed", async () => {
+    fill(...Array.from({ length: 300 }, (_, index) => String(index)));
+    const { queue, trouble } = failing("unlinkSync");
+    trouble.code = "EROFS";
+    const stop = controller();
+    const source = new QueueSource(queue, log, { loop: true, remove: true, backOff });
+    const done = new Transfer(source, new QueueSink(b, log), log, { window: 10 }).run(stop.signal);
+    // Each once, and some more than once.
+    await expect.poll(() => trouble.count).toBeGreaterThan(150);
+    // A hundred are too many, and a window of others was under way by then.
+    expect(b.count()).toBeLessThanOrEqual(110);
+    trouble.code = "";
+    await expect.poll(() => a.count(), { timeout: 10_000 }).toBe(0);
+    stop.abort();
+    await done;
+    expect(b.count()).toBe(300);
+  });
+
+  test("at the end removes all that it can, whatever is in between", async () => {
+    const [first = ""] = fill("1", "2", "3");
+    const { queue, trouble } = failing("unlinkSync");
+    trouble.code = "EROFS";
+    const stop = controller();
+    const patience = { ...backOff, initialMs: 60_000, maxMs: 60_000 };
+    const source = new QueueSource(queue, log, { loop: true, remove: true, backOff: patience });
+    const done = new Transfer(source, new QueueSink(b, log), log).run(stop.signal);
+    await expect.poll(() => b.count()).toBe(3);
+    trouble.only = `${a.path}/${first}`;
+    stop.abort();
+    await expect(done).rejects.toMatchObject({ code: "EROFS" });
+    expect([...a]).toEqual([first]);
+  });
+
+  test("does not take a purge that lasts longer than the run for a queue that is not there", async () => {
+    fill(...Array.from({ length: 500 }, (_, index) => String(index)));
+    const source = new QueueSource(a, log, { remove: true });
+    vi.spyOn(a, "purge").mockImplementation(async (options) => {
+      await new Promise((resolve) => options?.signal?.addEventListener("abort", resolve));
+      throw new Error("aborted");
+    });
+    await new Transfer(source, new QueueSink(b, log), log, { duration: 0.05 }).run(never);
+    vi.restoreAllMocks();
   });
 
   test("without loop it ends with the first failure, and with loop with what no waiting cures", async () => {

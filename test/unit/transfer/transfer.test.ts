@@ -356,9 +356,9 @@ describe("a transfer", () => {
       const checker = new Checker({ [hook]: () => new Promise(() => undefined) }, log);
       const source = new ScriptedSource([{ kind: "none" }], "none");
       setTimeout(() => controller.abort(), 50);
-      await run(source, new HeldSink(), { checker, linger: 0.05 }, controller.signal);
+      await run(source, new HeldSink(), { checker, linger: 0 }, controller.signal);
       expect(logged).toEqual(
-        hook === "stop" ? ["test: warning: The callback's stop has not ended within 0.05 s\n"] : [],
+        hook === "stop" ? ["test: warning: The callback's stop has not ended within 10 s\n"] : [],
       );
       if (hook === "idle")
         await run(new ScriptedSource([{ kind: "none" }], "none"), new HeldSink(), {
@@ -367,6 +367,13 @@ describe("a transfer", () => {
         });
     },
   );
+
+  test("fails if the start of its callback has not ended in time", async () => {
+    const checker = new Checker({ start: () => new Promise(() => undefined) }, log);
+    await expect(
+      run(new ScriptedSource([], "none"), new HeldSink(), { checker, duration: 0.05 }),
+    ).rejects.toMatchObject({ code: "CALLBACK_FAILED" });
+  });
 
   test("waits for the stop of a callback that takes its time", async () => {
     let isStopped = false;
@@ -379,7 +386,7 @@ describe("a transfer", () => {
     await run(
       new ScriptedSource([], "none"),
       new HeldSink(),
-      { checker: new Checker({ stop }, log) },
+      { checker: new Checker({ stop }, log), linger: 0 },
       controller.signal,
     );
     expect(isStopped).toBe(true);
