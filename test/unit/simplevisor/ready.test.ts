@@ -1,9 +1,11 @@
 // When a service counts as running: every form of `ready`, one tree for all of them.
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { SimpleQueue } from "@spoolwire/dirq";
 import { describe, expect, vi } from "vitest";
 import { freePort } from "../../helpers/broker.js";
+import { ofProcess } from "../../helpers/processes.js";
 import { requires } from "../../helpers/requirements.js";
 import { commandLine, isThere, patience, service, supervisor, test } from "./helpers.js";
 
@@ -73,13 +75,13 @@ exec tail -f ${site.write("data", "")}
     );
     site.configure(supervisor("app", [service("a", `run = ${says}`, "ready = notify")]));
     const first = await site.start();
-    await vi.waitUntil(() => site.processes().some(isReader), patience);
+    const reader = await vi.waitUntil(() => readerOf(first.child.pid), patience);
     expect((await site.report("app/a")).phase).toBe("starting");
     site.write("go", "");
     const { pid } = await site.until("app/a", "running");
     first.child.kill("SIGKILL");
     await first.done;
-    await vi.waitUntil(() => site.processes().length === 1, patience);
+    await vi.waitUntil(() => !isThere(reader) && site.processes().length === 1, patience);
     // Taken over, it can speak again: the next supervisor listens at the same socket.
     const second = await site.start();
     expect((await site.until("app/a", "running")).pid).toBe(pid);
@@ -90,4 +92,14 @@ exec tail -f ${site.write("data", "")}
   });
 });
 
-const isReader = (pid: number) => commandLine(pid).includes("notified-program.js");
+/** The process that hears what the services of a supervisor say, once it was started by the first message. */
+function readerOf(supervisor: number | undefined): number | undefined {
+  return readdirSync("/proc")
+    .map(Number)
+    .find((pid) => {
+      const line = pid > 0 ? commandLine(pid) : "";
+      return /^[^\0]*node\0[^\0]*notified-program\.js/.test(line) && parentOf(pid) === supervisor;
+    });
+}
+
+const parentOf = (pid: number) => Number(/^PPid:\s+(\d+)$/m.exec(ofProcess(pid, "status"))?.[1]);
