@@ -293,6 +293,8 @@ test("a sink that is not reliable ends with what the broker refuses at the end",
 
 describe("a source", () => {
   const subscriptions = [{ destination: "/queue/a" }, { destination: "/queue/b" }];
+  const open = (options: BrokerOptions) =>
+    new StompSource({ ...options, subscriptions, unsubscriptions: undefined, prefetch: undefined });
   const delivery = (id: string, body: string) =>
     frame("MESSAGE", { destination: "/queue/a", "message-id": id, subscription: "0", ack: id }, body);
 
@@ -321,12 +323,7 @@ describe("a source", () => {
         }
       },
     );
-    const source = new StompSource({
-      ...options,
-      subscriptions,
-      unsubscriptions: undefined,
-      prefetch: undefined,
-    });
+    const source = open(options);
     await source.start(never);
     const next = async () => {
       for (;;) {
@@ -359,12 +356,7 @@ describe("a source", () => {
       peer.send(receipt(second.headers.receipt) + delivery("1", "at last"));
       for await (const { headers } of peer.frames()) if (headers.receipt) peer.send(receipt(headers.receipt));
     });
-    const source = new StompSource({
-      ...options,
-      subscriptions,
-      unsubscriptions: undefined,
-      prefetch: undefined,
-    });
+    const source = open(options);
     await source.start(never);
     const arrival = await source.next(5000);
     expect(arrival.kind === "message" && String(arrival.message.body)).toBe("at last");
@@ -387,12 +379,7 @@ describe("a source", () => {
         left++;
       },
     );
-    const source = new StompSource({
-      ...options,
-      subscriptions,
-      unsubscriptions: undefined,
-      prefetch: undefined,
-    });
+    const source = open(options);
     await source.start(never);
     await expect.poll(() => left).toBe(1);
     expect(source.isUp).toBe(false);
