@@ -141,7 +141,11 @@ export class Flow implements AsyncDisposable {
       const early = await Promise.race([...this.#members.map(({ end }) => end), sleep(20)]);
       if (early !== undefined) throw new Error(`An agent ended: ${early}`);
       if (performance.now() > deadline) {
-        throw new Error(`Not after ${seconds} s: ${condition.toString()}; the agents said:\n${this.#told}`);
+        const [taken, left] = [this.#taken.size, this.#incoming.count()];
+        throw new Error(
+          `Not after ${seconds} s: ${condition.toString()}; ${taken} of ${this.#sent} are taken, ${left} were ` +
+            `not sent, ${this.arrived} lie there; the agents said:\n${this.#told}`,
+        );
       }
     }
   }
