@@ -24,7 +24,7 @@ export const backOffOf = (
 ): BackOff | undefined => (mayReconnect ? (failover ?? backOff) : undefined);
 
 /** The longest that a timer can wait, milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** The pauses of one who tries again: they grow, and differ by chance so that a thousand do not come at once. */
 export class Pauses {

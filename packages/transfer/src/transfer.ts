@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
 import type { Logger } from "@spoolwire/program";
+import { LONGEST_MS } from "./back-off.js";
 import type { Checker, Verdict } from "./callback.js";
 import { CallbackError, TransferError } from "./errors.js";
 import type { Rate } from "./rate.js";
@@ -45,9 +46,6 @@ const START_MS = 60_000;
 
 /** How long a callback may take to stop at the least, seconds: confirmations are not what it waits for. */
 const LEAST_STOP = 10;
-
-/** The longest that a timer can wait, milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * Moves messages from a source to a sink: the one loop, whatever is on either side.
