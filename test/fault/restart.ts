@@ -20,7 +20,9 @@ export const restart: Campaign<BrokerCampaignOptions> = {
       const before = flow.arrived;
       const some = 100 + Math.floor(random() * 200);
       await flow.until(() => flow.arrived > before + some);
-      if (round % 2 === 0) await broker.kill();
+      // Not at first: a RabbitMQ that is killed a moment after a queue was declared has forgotten it now and then, with
+      // all that it had confirmed for it. What it was stopped with in good order it remembers.
+      if (round % 2 === 1) await broker.kill();
       await sleep(random() * 500);
       await broker.restart();
     }
