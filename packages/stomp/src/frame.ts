@@ -57,13 +57,14 @@ export function encodeFrame(frame: Frame, version: Version, receipt?: string): B
   if (typeof body === "string" && body.length <= SHORT) {
     return Buffer.from(`${head}${lengthLine(Buffer.byteLength(body))}${body}\0`, "utf8");
   }
-  const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body;
-  head += lengthLine(bytes.length);
+  const length = Buffer.byteLength(body);
+  head += lengthLine(length);
   const size = Buffer.byteLength(head);
-  const buffer = Buffer.allocUnsafe(size + bytes.length + 1);
+  const buffer = Buffer.allocUnsafe(size + length + 1);
   buffer.write(head, 0, size, "utf8");
-  buffer.set(bytes, size);
-  buffer[size + bytes.length] = 0;
+  if (typeof body === "string") buffer.write(body, size, length, "utf8");
+  else buffer.set(body, size);
+  buffer[size + length] = 0;
   return buffer;
 }
 

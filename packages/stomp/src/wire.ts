@@ -5,7 +5,7 @@ import type { Trace } from "./trace.js";
 import { Heart, type HeartBeat } from "./heartbeat.js";
 import { FrameParser, type FrameLimits, type TooLarge } from "./parser.js";
 
-/** Frames that wait are joined up to this size, bytes: one write for many small frames. */
+/** Frames that wait are joined up to this size, bytes: one write for many small frames, and none in two parts. */
 const JOIN = 64 * 1024;
 
 /** Above so many bytes not yet taken by the network, a sender should wait. */
@@ -158,11 +158,11 @@ export class Wire {
   }
 
   #enqueue(bytes: Buffer): void {
+    if (this.#waitingBytes + bytes.length > JOIN) this.#flush();
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     this.#unwritten += bytes.length;
-    if (this.#waitingBytes >= JOIN) this.#flush();
-    else if (!this.#flushing) {
+    if (!this.#flushing) {
       this.#flushing = true;
       // Not before what is ready by now has been sent too: a write costs more than a frame.
       setImmediate(() => this.#flush());
