@@ -121,6 +121,8 @@ class Receiver10 {
   #isDraining = false;
   /** How many more the broker may send. Below 0: it has sent more, as RabbitMQ may when credit crosses messages. */
   #credit = 0;
+  /** Told when the broker may send no more. */
+  #usedUp: () => void = () => undefined;
   /** Credit to be given. */
   #owed: number;
 
@@ -165,7 +167,11 @@ class Receiver10 {
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
     if (this.#credit > 0) {
-      const drained = new Promise((resolve) => this.#receiver.once("receiver_drained", resolve));
+      const drained = new Promise<void>((resolve) => {
+        this.#receiver.once("receiver_drained", () => resolve());
+        // RACE: the last of what may come crosses the drain, and then there is nothing that a broker need answer.
+        this.#usedUp = resolve;
+      });
       Object.assign(this.#receiver, { credit: this.#credit });
       this.#receiver.drain_credit();
       await endsWithin(drained, timeoutMs);
@@ -195,6 +201,7 @@ class Receiver10 {
   #came({ message, delivery }: EventContext): void {
     // The library writes to standard error about what comes without credit.
     if (--this.#credit <= 0) Object.assign(this.#receiver, { credit: 1 });
+    if (this.#credit === 0) this.#usedUp();
     if (this.#connection.isOver || !delivery) return;
     const { address } = this.subscription;
     const arrived = new Delivery10(

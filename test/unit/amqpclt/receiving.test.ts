@@ -100,6 +100,17 @@ test("at the end the credit is taken back, and what has come and is not taken is
   expect(events.toSorted()).toEqual(["accepted", "accepted", "drain", "released", "released", "released"]);
 });
 
+test("a drain that crosses the last that may come need not be answered", async () => {
+  peer.container.removeAllListeners("sender_draining");
+  peer.container.on("sender_draining", ({ sender }: EventContext) => {
+    for (const body of ["2", "3"]) sender?.send({ body });
+  });
+  serve("1");
+  expect(await receive("destination=q", "--count", "1", "--prefetch", "3")).toMatchObject(ok);
+  expect(bodies()).toEqual(["1"]);
+  expect(events).toEqual(["accepted", "released", "released"]);
+});
+
 test("what was never taken is released, also in the turn of the last that was accepted", async () => {
   serve("1", "2", "3");
   const source = amqp10.openSource(sourceOptions(3, { destination: "q" }));
