@@ -12,7 +12,7 @@ import { mapped, messageIn, reading } from "./element.js";
 import { MessageError } from "./errors.js";
 import { checkLimits, type MessageLimits } from "./limits.js";
 import type { Header } from "./header.js";
-import { Message } from "./message.js";
+import { demandBody, Message } from "./message.js";
 import type { MessageQueue } from "./queue.js";
 
 /** A normal queue's options, but for the schema, which is that of messages; and what reading one may cost. */
@@ -67,8 +67,10 @@ export class DqnQueue extends NormalQueue implements MessageQueue {
   }
 }
 
-const toFields = ({ header, body }: Message): FieldsToAdd =>
-  typeof body === "string" ? { header, text: body } : { header, binary: body };
+function toFields({ header, body }: Message): FieldsToAdd {
+  demandBody(body);
+  return typeof body === "string" ? { header, text: body } : { header, binary: body };
+}
 
 /** @throws MessageError MESSAGE_BAD_FIELDS */
 function toMessage(fields: Fields, maxHeaderCount: number): Message {

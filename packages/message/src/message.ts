@@ -1,5 +1,6 @@
 import type { Compression } from "./compression.js";
 import { decodeBody, encodeBody } from "./encoding.js";
+import { show } from "./errors.js";
 import { emptyHeader, type Header } from "./header.js";
 import { parseJson, writeJson, type MessageJson } from "./json.js";
 import { checkLimits, defaultLimits, type MessageLimits } from "./limits.js";
@@ -52,11 +53,12 @@ export class Message {
 
   /**
    * The JSON form, as an object. Counterpart: jsonify().
-   * @throws TypeError if a string holds half of a surrogate pair, which no encoding can hold, or if the
-   * compression is none
+   * @throws TypeError if a string holds half of a surrogate pair, which no encoding can hold, if the body is
+   * neither a string nor a Buffer, or if the compression is none
    */
   jsonify({ compression }: WriteOptions = {}): MessageJson {
     const { header } = this;
+    demandBody(this.body);
     if (typeof this.body === "string") demandText(this.body, "the body");
     const { body, encoding } = encodeBody(this.body, compression);
     let hasHeader = false;
@@ -120,6 +122,15 @@ const SURROGATE = /[\ud800-\udbff]/;
 function characters(text: string | Buffer): number {
   if (typeof text !== "string" || !SURROGATE.test(text)) return text.length;
   return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0);
+}
+
+/**
+ * Code without types can give it anything, and what is much like a Buffer would be written as other bytes.
+ * @throws TypeError
+ */
+export function demandBody(body: unknown): void {
+  if (typeof body === "string" || Buffer.isBuffer(body)) return;
+  throw new TypeError(`Expected the body to be a string or a Buffer, got ${show(body)}`);
 }
 
 function demandText(value: unknown, what: string): void {

@@ -117,6 +117,7 @@ describe("a DQN queue", () => {
     new Message({ body: "\ud800" }),
     new Message({ header: { a: "\ud800" } }),
     new Message({ header: { a: 1 as unknown as string } }),
+    Object.assign(new Message(), { body: undefined }),
   ])("adds nothing of a message that cannot be written", (message) => {
     expect(() => queue.addMessage(message)).toThrow(TypeError);
     expect(queue.count()).toBe(0);

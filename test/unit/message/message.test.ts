@@ -70,6 +70,16 @@ describe("a message", () => {
     }
   });
 
+  test("cannot be written with a body that is neither a string nor a Buffer", () => {
+    for (const body of [new Uint8Array([1, 2]), new ArrayBuffer(2), {}, 12, null, undefined]) {
+      const message = new Message();
+      message.body = body as Buffer;
+      const words = /^Expected the body to be a string or a Buffer, got /;
+      expect(() => message.serialize()).toThrow(words);
+      expect(() => message.stringify({ compression: "zlib!" })).toThrow(words);
+    }
+  });
+
   test("cannot be written with half of a surrogate pair", () => {
     for (const half of ["\ud83d", "x\ude00", "\ude00\ud83d"]) {
       expect(() => new Message({ body: half }).serialize()).toThrow(/^Expected the body to be Unicode text/);
