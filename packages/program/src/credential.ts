@@ -53,13 +53,13 @@ export function parseCredential(
       throw new ConfigError("Expected a credential in the file, got another file=");
     return { ...parseCredential(inFile, environment), file };
   }
-  const [scheme = "", ...rest] = text.trim().split(/[\s,]+/);
+  const [, scheme, rest = ""] = /^([^\s,]*)[\s,]*(.*)$/s.exec(text.trim()) ?? [];
   if (scheme !== "none" && scheme !== "plain" && scheme !== "x509") {
     throw new ConfigError(
       "Expected a credential as `none`, `plain name=N pass=P`, `x509 cert=F key=F ca=F` or `file=PATH`",
     );
   }
-  const properties = parseProperties(rest.join(" "), `the ${scheme} credential`);
+  const properties = parseProperties(rest, `the ${scheme} credential`);
   const known: readonly string[] = keys[scheme];
   const unknown = Object.keys(properties).find((key) => !known.includes(key));
   if (unknown !== undefined) throw new ConfigError(`Unknown key ${unknown} in the ${scheme} credential`);

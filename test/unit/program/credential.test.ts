@@ -9,6 +9,7 @@ describe("parseCredential", () => {
     ["none", { scheme: "none" }],
     ["plain name=app pass=s3cret", { scheme: "plain", name: "app", pass: "s3cret" }],
     ["plain,name=app,pass=a%20b%2Cc", { scheme: "plain", name: "app", pass: "a b,c" }],
+    ["plain name=app pass=a,b  c", { scheme: "plain", name: "app", pass: "a,b  c" }],
     ["  plain  pass=p=q   name=app ", { scheme: "plain", name: "app", pass: "p=q" }],
   ])("reads %j", (text, expected) => {
     expect(parseCredential(text)).toEqual(expected);
