@@ -5,7 +5,10 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
+  type Alias,
   type Document,
+  type ErrorCode,
   type Node,
   type Scalar,
 } from "yaml";
@@ -29,10 +32,20 @@ export function parseYaml(text: string, file: string): ConfigBlock {
   // Whether names are unique is looked at below: the reader takes a time that grows with the square of their number.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const faults = [...document.errors, ...document.warnings];
-  const problems = faults.map(({ message, pos: [offset] }): Problem => ({ message, at: position(offset) }));
+  const problems = faults.map(({ code, message, pos: [offset] }): Problem => ({
+    message: words[code] ?? message.replace(/: .*/s, ""),
+    at: position(offset),
+  }));
   if (problems.length > 0) throw new ConfigError(problems, { code: "CONFIG_BAD_FILE" });
   return new Walk(document, position).root(document.contents, file);
 }
+
+/** The reader's messages quote the text, which may be a secret: behind a colon, or in those that are said here. */
+const words: Partial<Record<ErrorCode, string>> = {
+  BAD_DIRECTIVE: "Expected a directive of YAML 1.2, got another",
+  BAD_DQ_ESCAPE: "Invalid escape sequence",
+  TAG_RESOLVE_FAILED: "Expected a value that begins with ! to be in quotes, got an unknown tag",
+};
 
 /** More brackets than that, in text or not, are no configuration. */
 function checkDepth(text: string, file: string): void {
@@ -54,12 +67,12 @@ function checkDepth(text: string, file: string): void {
 
 /** Goes through a document, with aliases in the place of what they stand for. */
 class Walk {
-  readonly #document: Document;
+  readonly #targets: ReadonlyMap<Alias, Node>;
   readonly #position: (offset: number) => Position;
   #nodes = 0;
 
   constructor(document: Document, position: (offset: number) => Position) {
-    this.#document = document;
+    this.#targets = targetsOf(document);
     this.#position = position;
   }
 
@@ -107,8 +120,27 @@ class Walk {
   }
 
   #resolve(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#document) : node;
+    if (!isAlias(node)) return node;
+    const message = "Expected a value that begins with * to be in quotes, got an alias without its anchor";
+    return this.#targets.get(node) ?? this.#refuse(message, offsetOf(node));
   }
+}
+
+/** What aliases stand for. The reader's own look-up goes through the whole document for each of them. */
+function targetsOf(document: Document): Map<Alias, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node(_, node) {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchors.set(node.anchor, node);
+        return;
+      }
+      const target = anchors.get(node.source);
+      if (target) targets.set(node, target);
+    },
+  });
+  return targets;
 }
 
 /** As it is written, unless quotes or a block say how to read it. */

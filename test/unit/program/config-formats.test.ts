@@ -154,10 +154,46 @@ describe("faults have their line:", () => {
     ["x.yaml", "a: 1\nb: 2\na: 3\n", ["x.yaml:3: Expected a once, got it again"]],
     ["x.yaml", "a:\n  - - b\n", ["x.yaml:2: Expected a to hold no list in a list, got one"]],
     ["x.yaml", "a: &a {b: *a}\n", ["x.yaml:1: Expected at most 100 levels, got more"]],
+    [
+      "x.yaml",
+      "a: 1\npass: *s3cret\n",
+      ["x.yaml:2: Expected a value that begins with * to be in quotes, got an alias without its anchor"],
+    ],
     ["x.yaml", "pass: s3cret: x\n", ["x.yaml:1: Nested mappings are not allowed in compact mappings"]],
   ])("%s %j", async (name, text, expected) => {
     expect(await faults(name, text)).toEqual(expected);
   });
+});
+
+test.each([
+  "pass: !s3cret\n",
+  "pass: !<s3cret> x\n",
+  "pass: !!s3cret x\n",
+  "pass: *s3cret\n",
+  "pass: |s3cret\n",
+  "pass: >s3cret\n",
+  "pass: }s3cret\n",
+  "pass: @s3cret\n",
+  "pass: 'x's3cret\n",
+  'pass: "\\Us3cret"\n',
+  "%s3cret\n---\n",
+])("a fault of %j does not show the secret", async (text) => {
+  const found = await faults("x.yaml", text);
+  expect(found).not.toEqual([]);
+  expect(found.join()).not.toContain("s3c");
+});
+
+test("aliases take a time that grows with the document, not with its square", async () => {
+  const lines = Array.from({ length: 9900 }, (_, n) => `b${n}: *a\n`);
+  const { tree } = await readConfiguration(write("x.yaml", `a: &a x\n${lines.join("")}`));
+  expect(toObject(tree)).toMatchObject({ b0: "x", b9899: "x" });
+});
+
+test("an alias stands for the last of its anchors before it", async () => {
+  const { tree } = await readConfiguration(
+    write("x.yaml", "a: &x {c: &y 1}\nb: *y\nd: &y 2\ne: *x\nf: *y\n"),
+  );
+  expect(toObject(tree)).toEqual({ a: { c: "1" }, b: "1", d: "2", e: { c: "1" }, f: "2" });
 });
 
 describe("there is a limit", () => {
