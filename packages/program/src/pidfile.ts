@@ -239,7 +239,8 @@ function readState(descriptor: number, path: string): PidFileState {
   const buffer = Buffer.alloc(64);
   const length = withPath(path, () => readSync(descriptor, buffer, 0, buffer.length, 0));
   const text = buffer.toString("latin1", 0, length);
-  const match = /^(?:(\d+)(?:\s+([a-z]+))?\s*)?$/.exec(text);
+  // To the kernel 0 is the whole group of whoever asks, and a signal to it would end that.
+  const match = /^(?:([1-9]\d*)(?:\s+([a-z]+))?\s*)?$/.exec(text);
   if (!match) {
     const shown = JSON.stringify(text.slice(0, 20));
     throw new PidFileError("PIDFILE_BAD_CONTENT", `Expected ${path} to be a pid file, got ${shown}`);

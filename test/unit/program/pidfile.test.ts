@@ -70,16 +70,22 @@ describe("the format is that of the older agents", () => {
     expect(readPidFile(path)).toMatchObject({ pid, action });
   });
 
-  test.each(["x\n", "-1\n", "42\nQUIT\n", "42\nquit\nnow\n", " 42\n", "#!/bin/sh\necho 1\n"])(
-    "%j is no pid file, and stays",
-    (text) => {
-      writeFileSync(path, text);
-      expect(() => readPidFile(path)).toThrow(code("PIDFILE_BAD_CONTENT"));
-      expect(() => PidFile.claim(path, 7)).toThrow(code("PIDFILE_BAD_CONTENT"));
-      expect(() => tellToQuit(path, 42)).toThrow(code("PIDFILE_BAD_CONTENT"));
-      expect(content()).toBe(text);
-    },
-  );
+  test.each([
+    "x\n",
+    "-1\n",
+    "0\n",
+    "00\nquit\n",
+    "42\nQUIT\n",
+    "42\nquit\nnow\n",
+    " 42\n",
+    "#!/bin/sh\necho 1\n",
+  ])("%j is no pid file, and stays", (text) => {
+    writeFileSync(path, text);
+    expect(() => readPidFile(path)).toThrow(code("PIDFILE_BAD_CONTENT"));
+    expect(() => PidFile.claim(path, 7)).toThrow(code("PIDFILE_BAD_CONTENT"));
+    expect(() => tellToQuit(path, 42)).toThrow(code("PIDFILE_BAD_CONTENT"));
+    expect(content()).toBe(text);
+  });
 
   test("telling somebody who is not there does nothing", () => {
     expect(tellToQuit(path, 42)).toBe(false);
