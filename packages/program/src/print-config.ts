@@ -47,7 +47,8 @@ function textOf({ name, type }: OptionEntry, value: unknown): string {
     return `${scheme} ${formatProperties(hidden(others), name)}`.trim();
   }
   if (type === "properties") return formatProperties(hidden(value as Properties), name);
-  return String(value).replace(/(:\/\/[^/@\s:]*:)[^/@\s]*(?=@)/g, `$1${HIDDEN}`);
+  // To the last @ before the next URI: what should be %XX-encoded in a password may not be.
+  return String(value).replace(/(:\/\/[^/\s:]*:)(?:(?!:\/\/).)*(?=@)/g, `$1${HIDDEN}`);
 }
 
 function hidden(properties: Properties): Properties {
