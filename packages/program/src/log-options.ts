@@ -16,7 +16,7 @@ export const logOptions = [
     choices: kinds,
     help: "where to log (default stderr, or syslog with --daemon)",
   },
-  { name: "logfile", type: "string", value: "FILE", help: "log to this file" },
+  { name: "logfile", type: "string", value: "FILE", help: "log to this file, unless --log says otherwise" },
   {
     name: "logsize",
     type: "integer",
@@ -42,14 +42,16 @@ export const logOptions = [
 
 type LogValues = OptionValues<typeof logOptions>;
 
-/** @throws ConfigError if the options of the log do not go together */
+/**
+ * A file that another --log leaves unused is no fault: the command line could not take back what is in a
+ * configuration.
+ * @throws ConfigError if the options of the log do not go together
+ */
 export function checkLog({ log, logfile, logsize }: LogValues): void {
-  const isFile = log === "file" || (log === undefined && logfile !== undefined);
-  const option = log === undefined ? "logfile" : "log";
-  if (isFile !== (logfile !== undefined)) {
-    throw new ConfigError([{ message: "Expected --log file and --logfile FILE to go together", option }]);
+  if (log === "file" && logfile === undefined) {
+    throw new ConfigError([{ message: "Expected --log file with --logfile FILE", option: "log" }]);
   }
-  if (logsize !== undefined && !isFile) {
+  if (logsize !== undefined && logfile === undefined) {
     throw new ConfigError([{ message: "Expected --logsize with --logfile FILE", option: "logsize" }]);
   }
 }

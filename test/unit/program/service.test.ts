@@ -48,14 +48,24 @@ describe("refused", () => {
     [["--input", "x", "--json"], "--json needs --status"],
     [["--pidfile", "p"], "Expected one of --input, got none"],
     [["--log", "tty"], 'Expected --log to be one of stdout, stderr, syslog, file, null, got "tty"'],
-    [["--log", "file"], "Expected --log file and --logfile FILE to go together"],
-    [["--log", "null", "--logfile", "f"], "Expected --log file and --logfile FILE to go together"],
+    [["--log", "file"], "Expected --log file with --logfile FILE"],
+    [["--log", "null", "--logsize", "9"], "Expected --logsize with --logfile FILE"],
     [["--loglevel", "loud"], 'Expected --loglevel to be one of error, warning, info, debug, got "loud"'],
   ])("%j", async (argv, why) => {
     const input = argv.some((word) => word.startsWith("--log")) ? ["--input", "x"] : [];
     expect(await run([...argv, ...input])).toBe(64);
     expect(stderr).toBe(`prog: ${why} (see prog --help)\n`);
   });
+});
+
+test("another --log takes the place of --logfile, which a configuration may have", async () => {
+  const file = ["--logfile", at("log"), "--logsize", "9"];
+  const status = await run(["--input", "x", ...file, "--log", "stderr"], () => {
+    throw new Error("broken");
+  });
+  expect(status).toBe(70);
+  expect(stderr).toBe("prog: broken\n");
+  expect(existsSync(at("log"))).toBe(false);
 });
 
 test("status and quit need nothing of what the work needs", async () => {
