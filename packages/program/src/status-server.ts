@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect } from "node:net";
+import { connect, isIP } from "node:net";
 import { ConfigError } from "./errors.js";
 import { formatMetrics, processMetrics, type Metric } from "./metrics.js";
 
@@ -20,20 +20,31 @@ export type StatusAddress = { readonly path: string } | { readonly host: string;
 /** A client that says nothing for so long is let go, milliseconds. */
 const PATIENCE_MS = 5000;
 
+/** Bytes of a socket's path. What is longer would be cut without a word, and be a socket of another name. */
+const LONGEST_PATH = 107;
+
 /**
  * `PORT` or `HOST:PORT` of this host, or `unix:PATH`. There is no password, so nothing else than loopback is allowed.
  * @throws ConfigError
  */
 export function parseStatusAddress(text: string): StatusAddress {
-  if (/^unix:./.test(text)) return { path: text.slice("unix:".length) };
+  if (/^unix:./.test(text)) {
+    const path = text.slice("unix:".length);
+    const length = Buffer.byteLength(path);
+    if (length <= LONGEST_PATH) return { path };
+    throw new ConfigError(
+      `Expected the path of --metrics to have at most ${LONGEST_PATH} bytes, got ${length}`,
+    );
+  }
   const match = /^(?:(localhost|127\.\d+\.\d+\.\d+|\[::1\]):)?(\d{1,5})$/.exec(text);
+  const host = (match?.[1] ?? "127.0.0.1").replace(/^\[|\]$/g, "");
   const port = Number(match?.[2]);
-  if (!match || port > 65_535) {
+  if (!match || port > 65_535 || (host !== "localhost" && isIP(host) === 0)) {
     throw new ConfigError(
       `Expected --metrics to be PORT, a loopback HOST:PORT or unix:PATH, got ${JSON.stringify(text)}`,
     );
   }
-  return { host: (match[1] ?? "127.0.0.1").replace(/^\[|\]$/g, ""), port };
+  return { host, port };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -154,13 +154,25 @@ describe("--metrics", () => {
     });
   });
 
-  test.each(["0.0.0.0:9100", "example.org:9100", "70000", "unix:", "here"])("refuses %s", async (address) => {
-    const status = await run(["--metrics", address], () => Promise.reject(new Error("no work")));
-    expect(status).toBe(64);
-    expect(stderr).toContain(
-      `Expected --metrics to be PORT, a loopback HOST:PORT or unix:PATH, got "${address}"`,
+  test("refuses a path that the kernel would cut", async () => {
+    const status = await run(["--metrics", `unix:${join(directory, "x".repeat(100))}`], () =>
+      Promise.reject(new Error("no work")),
     );
+    expect(status).toBe(64);
+    expect(stderr).toMatch(/Expected the path of --metrics to have at most 107 bytes, got \d+ /);
+    expect(readdirSync(directory)).toEqual([]);
   });
+
+  test.each(["0.0.0.0:9100", "127.0.0.256:1", "example.org:9100", "70000", "unix:", "here"])(
+    "refuses %s",
+    async (address) => {
+      const status = await run(["--metrics", address], () => Promise.reject(new Error("no work")));
+      expect(status).toBe(64);
+      expect(stderr).toContain(
+        `Expected --metrics to be PORT, a loopback HOST:PORT or unix:PATH, got "${address}"`,
+      );
+    },
+  );
 
   test("says which address is taken", async () => {
     const port = await freePort();
