@@ -24,6 +24,8 @@ export class FileTarget implements LogTarget {
   readonly #now: () => number;
   #descriptor: number;
   #lost = 0;
+  /** The last line was written in part. */
+  #isCut = false;
 
   /**
    * @param now the clock, milliseconds
@@ -73,8 +75,12 @@ export class FileTarget implements LogTarget {
 
   #append(line: string): void {
     const time = new Date(this.#now()).toISOString();
-    const bytes = Buffer.from(`${time} ${this.#program}[${process.pid}]: ${line}\n`);
-    for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done);
+    const start = this.#isCut ? "\n" : "";
+    const bytes = Buffer.from(`${start}${time} ${this.#program}[${process.pid}]: ${line}\n`);
+    for (let done = 0; done < bytes.length;) {
+      done += writeSync(this.#descriptor, bytes, done);
+      this.#isCut = done < bytes.length;
+    }
   }
 
   /** Bytes; undefined: another file has its name now, or none. */

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import { ConfigError, createLogger, FileTarget, ProgramLog, SyslogTarget } from 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { startDatagrams } from "../../helpers/datagrams.js";
+import { root } from "../../helpers/embedded.js";
 import { requires } from "../../helpers/requirements.js";
 
 let directory: string;
@@ -144,6 +146,25 @@ describe("a log file", () => {
   test.runIf(existsSync("/dev/full"))("that cannot be written does not stop the program", () => {
     const target = new FileTarget("/dev/full", "prog");
     expect(() => target.write("error", "no space left")).not.toThrow();
+  });
+
+  test("whose last line has no room is cut there, and nothing more is put into that line", () => {
+    const script = `
+      import { truncateSync } from "node:fs";
+      import { FileTarget } from "@spoolwire/program";
+      const target = new FileTarget("${path}", "prog");
+      target.write("info", "x".repeat(2000));
+      truncateSync("${path}", 500);
+      target.write("info", "again");`;
+    const node = `'${process.execPath}' --input-type=module -e '${script}'`;
+    const { stderr, status } = spawnSync("bash", ["-c", `trap "" XFSZ; ulimit -f 1; ${node}`], { cwd: root });
+    expect({ stderr: String(stderr), status }).toEqual({ stderr: "", status: 0 });
+    expect(read("prog.log").split("\n")).toEqual([
+      expect.stringMatching(/: x+$/),
+      expect.stringMatching(/^\S+ prog\[\d+\]: warning: 1 lines of this log could not be written$/),
+      expect.stringMatching(/^\S+ prog\[\d+\]: again$/),
+      "",
+    ]);
   });
 
   test("that cannot be opened is the file's own error", () => {
