@@ -18,6 +18,9 @@ export interface DatagramServer {
   readonly received: readonly Datagram[];
   /** Resolves when one has come that fits. */
   expect(text: RegExp): Promise<Datagram>;
+  /** Takes nothing, until it is told to go on. */
+  hold(): void;
+  goOn(): void;
   stop(): Promise<void>;
 }
 
@@ -37,6 +40,8 @@ export async function startDatagrams(path: string): Promise<DatagramServer> {
     received,
     expect: (text) =>
       vi.waitUntil(() => received.find((datagram) => text.test(datagram.text)), { timeout: 20_000 }),
+    hold: () => void child.kill("SIGSTOP"),
+    goOn: () => void child.kill("SIGCONT"),
     stop: async () => {
       const gone = once(child, "exit");
       child.kill();

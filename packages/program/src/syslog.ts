@@ -13,6 +13,9 @@ const priorities: Readonly<Record<LogLevel, number>> = { error: 27, warning: 28,
 /** A logger that cannot stay up is not started more often than this, milliseconds. */
 const RESTART_MS = 1000;
 
+/** So much may wait for a system log that is held up, characters; what comes then is lost. */
+const MOST_WAITING = 1024 * 1024;
+
 /** The last lines may take so long, milliseconds. */
 const CLOSE_MS = 2000;
 
@@ -40,8 +43,8 @@ export class SyslogTarget implements LogTarget {
   }
 
   write(level: LogLevel, line: string): void {
-    const child = this.#child ?? this.#start();
-    child?.stdin?.write(`<${priorities[level]}>${line}\n`);
+    const stdin = (this.#child ?? this.#start())?.stdin;
+    if (stdin && stdin.writableLength < MOST_WAITING) stdin.write(`<${priorities[level]}>${line}\n`);
   }
 
   async close(): Promise<void> {

@@ -215,6 +215,29 @@ describe.runIf(requires("logger-and-systemd"))("the system log", { timeout: 30_0
     await second.stop();
   });
 
+  test("that is held up does not fill the memory: what is too much is lost", async () => {
+    const server = await startDatagrams(join(directory, "log"));
+    const target = new SyslogTarget("prog", join(directory, "log"));
+    server.hold();
+    for (let n = 0; n < 1000; n++) target.write("info", `${n} ${"x".repeat(8000)}`);
+    server.goOn();
+    await vi.waitUntil(
+      () => {
+        target.write("info", "again");
+        return server.received.at(-1)?.text.endsWith("again");
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    await target.close();
+    const numbers = server.received
+      .map(({ text }) => / (\d+) x/.exec(text)?.[1])
+      .filter((n) => n !== undefined);
+    expect(numbers.length).toBeGreaterThan(100);
+    expect(numbers.length).toBeLessThan(500);
+    expect(numbers).toEqual(numbers.map((_, n) => `${n}`));
+    await server.stop();
+  });
+
   test("that is not there, or does not listen, is refused at the start", async () => {
     const socket = join(directory, "log");
     expect(() => new SyslogTarget("prog", socket)).toThrow(ConfigError);
