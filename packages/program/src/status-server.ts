@@ -57,7 +57,9 @@ export class StatusServer {
 
   private constructor(report: () => StatusReport) {
     this.#report = report;
-    this.#server = createServer({ requestTimeout: PATIENCE_MS }, (request, response) => {
+    // Whether a client takes too long is looked at every 30 s otherwise.
+    const patience = { requestTimeout: PATIENCE_MS, connectionsCheckingInterval: PATIENCE_MS / 5 };
+    this.#server = createServer(patience, (request, response) => {
       this.#answer(request, response);
     });
     this.#server.maxConnections = 100;

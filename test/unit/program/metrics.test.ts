@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { formatMetrics, runProgram, runService, serviceOptions, type Metric } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -104,6 +105,16 @@ describe("--metrics", () => {
     });
     expect({ status, stderr }).toEqual({ status: 7, stderr: "" });
     await expect(get({ port }, "/livez")).rejects.toThrow("ECONNREFUSED");
+  });
+
+  test("lets a client go that says nothing", async () => {
+    const port = await freePort();
+    await run(["--metrics", `${port}`], async () => {
+      const socket = connect(port, "127.0.0.1");
+      await once(socket.resume(), "close", { signal: AbortSignal.timeout(15_000) });
+      return 0;
+    });
+    expect(stderr).toBe("");
   });
 
   test("answers at a socket that only its account and group can use, in the place of a dead one", async () => {
