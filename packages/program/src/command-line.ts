@@ -17,6 +17,8 @@ export function buildCommand(
     .helpCommand(false)
     .allowExcessArguments(true)
     .exitOverride()
+    // Beside the longest options of the agents there are 37 columns of 80, and the default asks for 40.
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({ writeErr: () => undefined });
   for (const entry of entries) {
     const value = valueName(entry) === undefined ? "" : ` <${valueName(entry)}>`;

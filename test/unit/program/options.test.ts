@@ -138,6 +138,14 @@ describe("runProgram", () => {
     expect(stdout).toContain("(default 7)");
   });
 
+  test("--help folds what it says beside a long option", async () => {
+    const long = { name: "a-name-of-thirty-characters-xx", type: "string", value: "VALUE" } as const;
+    const options = [{ ...long, help: "word ".repeat(30).trim() }] as const;
+    expect(await runProgram({ ...spec, options, relations: [] }, ["--help"], async () => 0)).toBe(0);
+    expect(Math.max(...stdout.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
+    expect(stdout.replace(/\s+/g, " ")).toContain(options[0].help);
+  });
+
   test("--list names the options, --version the version", async () => {
     await run("-l");
     expect(stdout.split("\n")).toEqual(expect.arrayContaining(["--uri", "--subscribe", "--debug", ""]));
