@@ -162,7 +162,13 @@ export class LineReader {
       return;
     }
     const { target, optional } = include;
-    const found = this.#options.files.find(target, at.file, this.#first);
+    let found: readonly string[] | undefined;
+    try {
+      found = this.#options.files.find(target, at.file, this.#first);
+    } catch (error) {
+      this.#refuse(`Cannot include ${target}: ${(error as Error).message}`, at);
+      return;
+    }
     if (!found && !optional) this.#refuse(`Expected a file to include, got ${target}: there is none`, at);
     for (const file of found ?? []) {
       if (within.includes(file)) this.#refuse(`Expected ${file} not to include itself`, at);

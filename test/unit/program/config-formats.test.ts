@@ -137,6 +137,14 @@ describe("faults have their line:", () => {
     ["x.conf", "a\n<<include x.conf>>\n", ["x.conf:2: Expected x.conf not to include itself"]],
     [
       "x.conf",
+      `<<include ${"x".repeat(300)}>>\n</a>\n`,
+      [
+        expect.stringMatching(/^x\.conf:1: Cannot include x{300}: ENAMETOOLONG: /),
+        "x.conf:2: Expected <a> before </a>",
+      ],
+    ],
+    [
+      "x.conf",
       "a = 1\n<b>\n</b>\n<b>\n</b>\n<b c>\n</b>\n",
       ["x.conf:6: Expected no <b NAME> after other values of b"],
     ],
