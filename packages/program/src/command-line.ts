@@ -88,12 +88,15 @@ function normalize(
     }
     const match = /^--(no-)?([^=]+)(=.*)?$/s.exec(word === "-?" ? "--help" : word);
     const entry = entries.find((e) => e.name === match?.[2] || (match?.[2] && e.aliases?.includes(match[2])));
-    if (!match || !entry) {
+    if (!match || !entry || (match[1] && entry.type !== "boolean")) {
       // The value of an option that is misspelt may be a secret: the error is about its name.
       words.push(match?.[3] === undefined ? word : word.slice(0, -match[3].length));
       continue;
     }
     const name = `--${match[1] ?? ""}${entry.name}`;
+    if (match[3] !== undefined && valueName(entry) === undefined) {
+      throw new ConfigError(`Expected ${name} to be without a value, got one`);
+    }
     if (entry.type !== "properties") {
       words.push(name + (match[3] ?? ""));
       // The word after is a value, whatever it looks like.

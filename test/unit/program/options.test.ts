@@ -105,6 +105,10 @@ describe("runProgram", () => {
   test.each([
     [["--lop"], "unknown option '--lop' (Did you mean --loop?)"],
     [["--quee=path=a pass=s3cret'x"], "unknown option '--quee' (Did you mean --queue?)"],
+    [["--no-queue=path=a pass=s3cret"], "unknown option '--no-queue' (Did you mean --queue?)"],
+    [["--loop=pass=s3cret"], "Expected --loop to be without a value, got one"],
+    [["--no-loop=1"], "Expected --no-loop to be without a value, got one"],
+    [["--debug=2"], "Expected --debug to be without a value, got one"],
     [["--uri"], "option '--uri <URI>' argument missing"],
     [["--uri", ""], "Expected --uri to have a value, got none"],
     [["--count", "-1"], 'Expected --count to be an integer >= 0, got "-1"'],
