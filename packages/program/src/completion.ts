@@ -26,7 +26,14 @@ export function completion(
     });
   return script(
     program,
-    `  case \${COMP_WORDS[COMP_CWORD-1]} in
+    `  local option=\${COMP_WORDS[COMP_CWORD-1]}
+  # To the shell --name=value is three words.
+  if [[ $word == = ]]; then
+    word=
+  elif [[ $option == = ]]; then
+    option=\${COMP_WORDS[COMP_CWORD-2]}
+  fi
+  case $option in
 ${cases.join("\n")}
   esac
   if [[ $word == -* ]]; then
