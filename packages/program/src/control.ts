@@ -64,14 +64,23 @@ export async function quit(
     return ExitStatus.temporary;
   }
   tell(`(pid ${pid}) is still running, killing it now...`);
-  process.kill(pid, "SIGTERM");
+  kill(pid, "SIGTERM");
   if (!(await isGone(TERM_MS))) {
-    process.kill(pid, "SIGKILL");
+    kill(pid, "SIGKILL");
     await isGone(TERM_MS);
   }
   removePidFile(pidFile, pid);
   tell(`(pid ${pid}) has been successfully killed`);
   return ExitStatus.ok;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // RACE: it has ended since it was looked at.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** As Perl's localtime shows it: `Sun Nov 23 11:32:00 2025`. */

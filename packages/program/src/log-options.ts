@@ -5,6 +5,7 @@ import { logLevels, nullTarget, streamTarget, type LogTarget } from "./log.js";
 import type { OptionEntry, OptionValues } from "./options.js";
 import type { Streams } from "./program.js";
 import { SyslogTarget } from "./syslog.js";
+import { write } from "./write.js";
 
 const kinds = ["stdout", "stderr", "syslog", "file", "null"] as const;
 
@@ -79,7 +80,7 @@ export function openLog(
   if (inBackground && !isPlainFile(kind === "stdout" ? 1 : 2)) {
     throw new ConfigError(`Expected --log to be syslog, file or null with --daemon, got ${kind}`);
   }
-  const target = streamTarget(program, (line) => void streams[kind].write(line));
+  const target = streamTarget(program, (line) => void write(streams[kind], line));
   return kind === "stderr" ? { ...target, isStderr: true } : target;
 }
 

@@ -17,6 +17,9 @@ import { PidFileError, withPath } from "./errors.js";
 /** A pid file that was not touched for so long, in milliseconds, tells of nobody who works. */
 export const FRESH_MS = 60_000;
 
+/** So many bytes of a pid file are looked at. */
+const LONGEST = 64;
+
 /** How often a claim is tried while the file changes under our hands. */
 const ATTEMPTS = 100;
 
@@ -199,8 +202,10 @@ function takeOver(path: string, pid: number, around: Surroundings): boolean {
     // RACE: another start may have taken it over, or a quit have removed it, before we had the lock.
     if (!isStillAt(path, descriptor)) return false;
     refuseActive(readState(descriptor, path), path, pid, around);
-    ftruncateSync(descriptor);
-    writeSync(descriptor, `${pid}\n`, 0);
+    const text = `${pid}\n`;
+    // Not cut before it is written: on a full disk it would stay empty. Spaces are what a reader in between sees of it.
+    writeSync(descriptor, text.padEnd(Math.min(fstatSync(descriptor).size, LONGEST)), 0);
+    ftruncateSync(descriptor, text.length);
     return true;
   });
 }
@@ -236,7 +241,7 @@ function isStillAt(path: string, descriptor: number): boolean {
 
 function readState(descriptor: number, path: string): PidFileState {
   const { mtimeMs } = fstatSync(descriptor);
-  const buffer = Buffer.alloc(64);
+  const buffer = Buffer.alloc(LONGEST);
   const length = withPath(path, () => readSync(descriptor, buffer, 0, buffer.length, 0));
   const text = buffer.toString("latin1", 0, length);
   // To the kernel 0 is the whole group of whoever asks, and a signal to it would end that.

@@ -135,7 +135,7 @@ export async function runProgram<const Entries extends readonly OptionEntry[]>(
     return ExitStatus.ok;
   };
   const launcher = findLauncher();
-  const log = new ProgramLog(launcher ?? streamTarget(spec.name, (line) => void stderr.write(line)));
+  const log = new ProgramLog(launcher ?? streamTarget(spec.name, (line) => void write(stderr, line)));
   const signals = listenToSignals();
   let all: readonly GivenOption[] = [];
   const tell = (error: unknown) => {

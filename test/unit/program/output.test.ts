@@ -1,11 +1,13 @@
 // What becomes of a program whose output nobody takes: a reader that has gone, and a disk that is full.
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DqsQueue, Message } from "@spoolwire/message";
 import { runProgram } from "@spoolwire/program";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { call, collector } from "../../helpers/in-process.js";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
+import { root } from "../../helpers/embedded.js";
 import { runInShell } from "../../helpers/programs.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -87,6 +89,24 @@ test("a program that runs often in a process listens once to its streams", async
     await call((argv, { stdin }) => runProgram(spec, argv, async () => 0, { stdin, stdout, stderr }), []);
   }
   expect([stdout, stderr].map((stream) => stream.listenerCount("error"))).toEqual([1, 1]);
+});
+
+test("standard error goes on when its disk, which was full, is not any more", async () => {
+  const path = join(directory, "err");
+  const script = `
+    import { truncateSync } from "node:fs";
+    import { runProgram } from "@spoolwire/program";
+    const spec = { name: "prog", version: "1", summary: "Does things.", options: [] };
+    await runProgram(spec, [], async ({ log }) => {
+      for (let count = 0; count < 2; count++) log.info("x".repeat(2000));
+      truncateSync("${path}", 0);
+      log.info("again");
+    });`;
+  // Appended to, as a log is: else it would begin with a hole.
+  const command = `trap "" XFSZ; ulimit -f 1; '${process.execPath}' --input-type=module -e '${script}' 2>>'${path}'`;
+  const { status } = spawnSync("bash", ["-c", command], { cwd: root });
+  expect(status).toBe(0);
+  expect(readFileSync(path, "utf8")).toBe("prog: again\n");
 });
 
 describe("a file that takes only a part of what is written to it", () => {

@@ -100,6 +100,7 @@ describe("who is active", () => {
     ["alive and touched 60 s ago", "42\n", 940, [42], true],
     ["alive, but not touched for longer: another process has the number", "42\n", 939.9, [42], false],
     ["touched just now, but not alive: it was killed", "42\n", 1000, [], false],
+    ["told to quit, and killed before it did", "1234567\nquit\n", 1000, [], false],
     ["told to quit and still there", "42\nquit\n", 1000, [42], true],
     ["just made, the pid is not in it yet", "", 1000, [], true],
     ["made long ago and never written", "", 900, [], false],
