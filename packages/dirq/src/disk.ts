@@ -4,7 +4,7 @@ import { consume, type ConsumeOptions, type Consumer, type Reading } from "./con
 import { Cursor } from "./cursor.js";
 import { DurableNames } from "./durable.js";
 import { DirqError, hasCode, notLocked } from "./errors.js";
-import { Files } from "./files.js";
+import { Files, type FileKind } from "./files.js";
 import {
   checkName,
   checkQuarantined,
@@ -81,6 +81,8 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   abstract get(name: string): Element;
   abstract remove(name: string): boolean;
 
+  /** What an element is on the disk. */
+  protected abstract readonly kind: FileKind;
   /** How many files an element has. */
   protected abstract readonly filesEach: number;
   /** Add an element, synced as the durability says but for its name. */
@@ -223,6 +225,7 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
       directories: () => [...this.directories()],
       stamp: (directory: string) => this.files.stamp(`${this.path}/${directory}`),
       free: (directory: string) => this.free(directory),
+      isElement: (name: string) => this.files.look(this.file(name))?.kind === this.kind,
       lock: (name: string) => this.lock(name),
       now: () => this.#clock(),
     };

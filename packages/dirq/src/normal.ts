@@ -20,6 +20,7 @@ const VOLATILE = ["temporary", "obsolete"] as const;
  * queue.add({ body: Buffer.from("hello"), header: { from: "me" } });
  */
 export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
+  protected readonly kind = "directory";
   protected readonly showsUnlock = false;
   readonly #schema: Schema | undefined;
   readonly #nlink: boolean;

@@ -15,6 +15,8 @@ export interface Ground {
   stamp(directory: string): number | undefined;
   /** The elements of a directory in order, without those that are seen to be locked; undefined: not found yet. */
   free(directory: string): Iterable<string | undefined>;
+  /** Whether what has this name is an element, and not a link, or a file where a directory should be. */
+  isElement(name: string): boolean;
   lock(name: string): boolean;
   /** The time of day, in microseconds. */
   now(): number;
@@ -129,7 +131,12 @@ export class QueueSearch implements Search {
   #begin(names: string[] | undefined): Iterator<string | undefined> {
     this.#isWhole = names === undefined;
     this.#passMs = 0;
-    return names === undefined ? this.#wholePass() : this.#tryAll(names);
+    return names === undefined ? this.#wholePass() : this.#tryAll(this.#elementsAmong(names));
+  }
+
+  /** The bell rings for all that has a name like an element's; lists leave out what is none. */
+  *#elementsAmong(names: Iterable<string>): Iterable<string> {
+    for (const name of names) if (this.#ground.isElement(name)) yield name;
   }
 
   /** Returns whether nothing is left that a look at the directory's stamp would not tell of. */

@@ -26,6 +26,7 @@ interface Temporary {
  * }
  */
 export class SimpleQueue extends DiskQueue<string | Uint8Array> {
+  protected readonly kind = "file";
   protected readonly showsUnlock = true;
   readonly #granularity: number;
   /** What we have locked: `remove` need not look whether it is. */

@@ -138,6 +138,37 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(seen).toEqual(["added", "given back"]);
   });
 
+  test("is not ended, nor made to move anything, by what comes under an element's name and is none", async () => {
+    const { queue, consume, add } = open();
+    const first = add("a");
+    const seen: string[] = [];
+    const events: ConsumeEvent[] = [];
+    const stop = new AbortController();
+    const consumer = (async () => {
+      const onEvent = (event: ConsumeEvent) => events.push(event);
+      for await (const { element, text } of consume({ signal: stop.signal, onEvent })) {
+        seen.push(text);
+        element.done();
+      }
+    })();
+    await expect.poll(() => seen, { timeout: PATIENCE }).toEqual(["a"]);
+    // While it waits it is told of names, and does not list them.
+    await sleep(50);
+    const foreign = (digit: number) => join(path, first.slice(0, 8), `0000000000000${digit}`);
+    symlinkSync(path, foreign(0));
+    symlinkSync(foreign(1), foreign(1));
+    if (type === "simple") mkdirSync(foreign(2));
+    else writeFileSync(foreign(2), "");
+    await sleep(50);
+    add("b");
+    await expect.poll(() => seen, { timeout: PATIENCE }).toEqual(["a", "b"]);
+    stop.abort();
+    await consumer;
+    expect(events).toEqual([]);
+    expect([...queue.quarantined()]).toEqual([]);
+    expect([0, 1, 2].filter((digit) => !fs.lstatSync(foreign(digit), { throwIfNoEntry: false }))).toEqual([]);
+  });
+
   test("hands out no more than `prefetch` at a time", async () => {
     const { consume, add } = open();
     for (let n = 0; n < 10; n++) add(`${n}`);
