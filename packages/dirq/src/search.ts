@@ -147,9 +147,9 @@ export class QueueSearch implements Search {
         yield undefined;
         continue;
       }
-      const isAvoided = this.#givenBack.has(name);
-      const isTaken = !isAvoided && this.#tryLock(name);
-      if (isAvoided || !(isTaken || this.#ground.showsUnlock)) isExhausted = false;
+      const isTaken = this.#givenBack.has(name) ? undefined : this.#tryLock(name);
+      // What is avoided, or forbidden, may come free without a change of its directory.
+      if (isTaken === undefined || !(isTaken || this.#ground.showsUnlock)) isExhausted = false;
       yield isTaken ? name : undefined;
     }
     return isExhausted;
@@ -187,13 +187,14 @@ export class QueueSearch implements Search {
     }
   }
 
-  #tryLock(name: string): boolean {
+  /** Undefined: this account may not lock it. */
+  #tryLock(name: string): boolean | undefined {
     try {
       return this.#ground.lock(name);
     } catch (error) {
       if (!hasCode(error, "EACCES", "EPERM")) throw error;
       this.#forbidden(name, error);
-      return false;
+      return undefined;
     }
   }
 }

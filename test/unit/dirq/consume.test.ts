@@ -313,6 +313,39 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(queue.lock(unread)).toBe(true);
   });
 
+  test("meets what it may touch later, though nothing in its directory changes, nor can be watched", async () => {
+    const forbidden = (code: string) => Object.assign(new Error(code), { code });
+    let isDenied = true;
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (name === "watch") throw forbidden("ENOSPC");
+          if (isDenied && args.some((file) => /\.lck$|\/locked$/.test(String(file))))
+            throw forbidden("EPERM");
+          return call(...args);
+        };
+      },
+    }) as FileCalls;
+    const { consume, add } = open({}, { calls });
+    add("a");
+    // Longer than a directory counts as one that may be changing.
+    await sleep(100);
+    const events: ConsumeEvent[] = [];
+    const onEvent = (event: ConsumeEvent) => {
+      events.push(event);
+      setTimeout(() => (isDenied = false), 200);
+    };
+    const seen: string[] = [];
+    for await (const { element, text } of consume({ wait: PATIENCE / 1000, onEvent })) {
+      seen.push(text);
+      element.done();
+      break;
+    }
+    expect(seen).toEqual(["a"]);
+    expect(events.map(({ type }) => type)).toEqual(["skipped"]);
+  });
+
   test("ends with what fails, and releases", async () => {
     let failing = false;
     const calls = new Proxy(fs, {
