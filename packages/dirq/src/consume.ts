@@ -322,8 +322,19 @@ class Hand<Content> {
     return element;
   }
 
+  /** Throws the first error, when all are tried: no lock stays fresh, so that a purge finds what could not be released. */
   releaseAll(): void {
-    for (const element of [...this.#held.values()]) element.release();
+    const names = [...this.#held.keys()];
+    this.#held.clear();
+    const errors: unknown[] = [];
+    for (const name of names) {
+      try {
+        this.#letGo(name);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   /** Undefined: it is settled already, or somebody else took it. What fails leaves it in hand. */

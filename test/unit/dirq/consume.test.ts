@@ -202,6 +202,32 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect(queue.count()).toBe(0);
   });
 
+  test("releases all that it can when one cannot be released, which a purge finds stale then", async () => {
+    let failing = false;
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (!failing || (name !== "unlinkSync" && name !== "rmdirSync")) return call(...args);
+          failing = false;
+          throw Object.assign(new Error("broken"), { code: "EIO" });
+        };
+      },
+    }) as FileCalls;
+    const { queue, consume, add } = open({ maxlock: 1 }, { calls });
+    const names = [add("a"), add("b"), add("c")];
+    const leave = async () => {
+      for await (const { element } of consume({ prefetch: 3 })) {
+        failing = element.name === names[2];
+        if (failing) break;
+      }
+    };
+    await expect(leave()).rejects.toMatchObject({ code: "EIO" });
+    expect(names.map((name) => queue.lock(name))).toEqual([false, true, true]);
+    for (const name of names.slice(1)) queue.unlock(name);
+    await expect.poll(() => queue.purge(), { timeout: PATIENCE }).toMatchObject({ locks: 1 });
+  });
+
   test("keeps the locks fresh while the work lasts", async () => {
     const { queue, consume, add } = open({ maxlock: 2 });
     const name = add("a");
