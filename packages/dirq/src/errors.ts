@@ -6,7 +6,7 @@ export type DirqErrorCode =
   | "DIRQ_NOT_LOCKED"
   /** Not the name of an element. */
   | "DIRQ_BAD_NAME"
-  /** Something that no element can be: a symbolic link, a directory, a foreign file. */
+  /** Something that no element can be: a symbolic link, a directory, a foreign file, one larger than the memory. */
   | "DIRQ_BAD_DATA";
 
 /** Misuse of a queue, or disk content that no queue has written. File failures stay Node's own errors. */

@@ -236,7 +236,10 @@ export class Files {
     quietly(() => this.#calls.rmdirSync(path));
   }
 
-  /** The bytes of a regular file. "ENOENT": it is gone. "foreign": it is a link, a directory, a pipe… */
+  /**
+   * The bytes of a regular file. "ENOENT": it is gone. "foreign": it is a link, a directory, a pipe…
+   * @throws DirqError DIRQ_BAD_DATA if it is larger than the memory
+   */
   read(path: string): Buffer | "ENOENT" | "foreign" {
     let fd = -1;
     // O_NOFOLLOW: a symbolic link must not lead out of the queue. O_NONBLOCK: a pipe must not hang us.
@@ -248,7 +251,7 @@ export class Files {
     );
     if (failed !== "") return failed === "ENOENT" ? failed : "foreign";
     try {
-      return readContent(this.#calls, fd);
+      return readContent(this.#calls, fd, path);
     } finally {
       this.#calls.closeSync(fd);
     }

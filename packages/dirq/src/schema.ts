@@ -128,10 +128,11 @@ const KINDS = {
 function decodeField(file: string, type: FieldType, data: Buffer): string | Buffer | Table {
   if (type === "binary") return data;
   if (!isUtf8(data)) throw new DirqError("DIRQ_BAD_DATA", `Expected ${file} to be UTF-8`);
-  if (type === "string") return data.toString();
   try {
-    return decodeTable(data.toString());
+    const text = data.toString();
+    return type === "string" ? text : decodeTable(text);
   } catch (cause) {
-    throw new DirqError("DIRQ_BAD_DATA", `${file} is no table: ${(cause as Error).message}`, { cause });
+    // As a string, too, it may be longer than Node can have it.
+    throw new DirqError("DIRQ_BAD_DATA", `${file} is no ${type}: ${(cause as Error).message}`, { cause });
   }
 }

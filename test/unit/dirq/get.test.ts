@@ -1,8 +1,18 @@
 // What `get` of the simple queue reads, and what it must not.
+import { constants as limits } from "node:buffer";
 import { spawnSync } from "node:child_process";
-import fs, { closeSync, constants, linkSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import fs, {
+  closeSync,
+  constants,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
-import { SimpleQueue, type DirqError } from "@spoolwire/dirq";
+import { NormalQueue, SimpleQueue, type DirqError } from "@spoolwire/dirq";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 
@@ -55,4 +65,52 @@ test("a pipe with something in it keeps it", () => {
   } finally {
     closeSync(fd);
   }
+});
+
+/** Files of whole pages look so large. */
+const grown = (size: number) => (fd: number) => Object.assign(fs.fstatSync(fd), { size });
+
+test("an element that is larger than the memory is moved aside, and the others are not kept waiting", async () => {
+  const queue = new SimpleQueue({ path }, { calls: { ...fs, fstatSync: grown(2 ** 50) } as typeof fs });
+  const name = queue.add(Buffer.alloc(page));
+  queue.add("good");
+  queue.lock(name);
+  expect(() => queue.get(name)).toThrow(badData);
+  expect(() => queue.get(name)).toThrow(
+    `Expected ${join(path, name)}.lck to fit into memory, got ${2 ** 50} bytes`,
+  );
+  queue.unlock(name);
+  const seen: string[] = [];
+  for await (const element of queue.consume({ wait: 0 })) {
+    seen.push(element.content.toString());
+    element.done();
+  }
+  expect(seen).toEqual(["good"]);
+  expect([...queue.quarantined()]).toMatchObject([{ element: name }]);
+});
+
+test("what is larger than Node reads at a time is read in parts", () => {
+  const size = 2 ** 31 + 1;
+  const lengths: number[] = [];
+  const readSync = (_fd: number, _buffer: Buffer, _offset: number, length: number) => {
+    lengths.push(length);
+    return lengths.length === 1 ? page : length;
+  };
+  const queue = new SimpleQueue(
+    { path },
+    { calls: { ...fs, fstatSync: grown(size), readSync } as unknown as typeof fs },
+  );
+  const name = queue.add("large");
+  queue.lock(name);
+  expect(queue.get(name).length).toBe(size);
+  expect(lengths.slice(1)).toEqual([2 ** 30, 2 ** 30, 1]);
+});
+
+test("a field that is longer than a string can be is bad data", () => {
+  const queue = new NormalQueue({ path, schema: { body: "string" } });
+  const name = queue.add({ body: "" });
+  truncateSync(join(path, name, "body"), limits.MAX_STRING_LENGTH + 1);
+  queue.lock(name);
+  expect(() => queue.get(name)).toThrow(badData);
+  expect(() => queue.get(name)).toThrow(`${join(path, name, "body")} is no string: `);
 });
