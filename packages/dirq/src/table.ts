@@ -28,9 +28,9 @@ export function encodeTable(table: Readonly<Table>): string {
 export function decodeTable(text: string): Table {
   const table = Object.create(null) as Table;
   // As in Perl, the last line may lack its end, and empty ones at the end do not count.
-  const lines = text.replace(/\n+$/, "");
-  if (lines === "") return table;
-  for (const [n, line] of lines.split("\n").entries()) {
+  const lines = text.split("\n");
+  while (lines.at(-1) === "") lines.pop();
+  for (const [n, line] of lines.entries()) {
     const [key, value, ...more] = line.split("\t");
     if (value === undefined || more.length > 0) {
       throw new DirqError("DIRQ_BAD_DATA", `Expected a key, a tab and a value in line ${n + 1}`);

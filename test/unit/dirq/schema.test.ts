@@ -210,6 +210,14 @@ describe("a table", () => {
     expect(read({ table: "table" }, { table: text })).toEqual({ table });
   });
 
+  test("of very many empty lines is refused at once", () => {
+    const started = performance.now();
+    const table = `${"\n".repeat(200_000)}x`;
+    expect(() => read({ table: "table" }, { table })).toThrow("in line 1");
+    // It was a minute.
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
   test.each<[string, string, number]>([
     ["a line without a tab", "a\n", 1],
     ["a line with two tabs", "a\tb\nc\td\te\n", 2],
