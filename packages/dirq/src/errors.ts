@@ -35,8 +35,8 @@ export function notRegular(path: string): DirqError {
   return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a regular file`);
 }
 
-export function isLink(path: string): DirqError {
-  return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a directory, got a symbolic link`);
+export function notDirectory(path: string): DirqError {
+  return new DirqError("DIRQ_BAD_DATA", `Expected ${path} to be a directory, and not a link to one`);
 }
 
 /** An operation gives up after so many lost races, which no honest rival can cause. */

@@ -1,5 +1,5 @@
 import { DiskQueue, type Cleaning, type Limits, type Surroundings } from "./disk.js";
-import { DirqError, MOST_RACES, notLocked, tooManyRaces } from "./errors.js";
+import { MOST_RACES, notDirectory, notLocked, tooManyRaces } from "./errors.js";
 import { InsertionDirectory } from "./insertion.js";
 import { isElement } from "./name.js";
 import { checkOptions, defaults, type NormalQueueOptions } from "./options.js";
@@ -35,7 +35,10 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
       last: () => this.lastDirectory(),
       count: (directory) => this.#links(directory) ?? this.files.names(`${this.path}/${directory}`).length,
       make: (directory) => {
-        if (this.files.makeDir(`${this.path}/${directory}`)) this.durableNames.made();
+        const path = `${this.path}/${directory}`;
+        if (this.files.makeDir(path)) this.durableNames.made();
+        // What is behind a link, nobody would find: no walk follows it.
+        else if (this.files.isDirectory(path) === false) throw notDirectory(path);
       },
       seconds: () => this.seconds(),
     });
@@ -136,7 +139,7 @@ export class NormalQueue extends DiskQueue<FieldsToAdd, Fields> {
       throw error;
     }
     this.files.discardDir(lock);
-    throw new DirqError("DIRQ_BAD_DATA", `Expected ${element} to be a directory`);
+    throw notDirectory(element);
   }
 
   protected isLocked(element: string): boolean {

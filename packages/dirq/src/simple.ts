@@ -1,5 +1,5 @@
 import { DiskQueue, type Cleaning, type Limits, type Surroundings } from "./disk.js";
-import { isLink, MOST_RACES, notLocked, notRegular, tooManyRaces } from "./errors.js";
+import { MOST_RACES, notDirectory, notLocked, notRegular, tooManyRaces } from "./errors.js";
 import { hex, HexList, isElement } from "./name.js";
 import { checkOptions, defaults, type QueueOptions } from "./options.js";
 
@@ -227,7 +227,7 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
     const directory = this.names.directory(this.#granularity);
     if (directory !== this.#checkedDirectory) {
       const path = `${this.path}/${directory}`;
-      if (this.files.look(path)?.kind === "link") throw isLink(path);
+      if (this.files.look(path)?.kind === "link") throw notDirectory(path);
       this.#checkedDirectory = directory;
     }
     return directory;

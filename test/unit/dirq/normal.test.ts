@@ -443,6 +443,25 @@ describe("what no queue has written", () => {
     expect((await open().purge()).directories).toBe(0);
   });
 
+  test.each<[string, (path: string) => void]>([
+    ["a link", (path) => symlinkSync(join(top, "outside"), path)],
+    ["a file", (path) => writeFileSync(path, "")],
+  ])("%s in the place of the next intermediate directory takes no element", (_, make) => {
+    mkdirSync(join(top, "outside"));
+    rmSync(file("00000000"), { recursive: true });
+    for (const directory of ["00000000", "00000001"]) {
+      make(file(directory));
+      const add = () => open({ maxelts: 1 }).add(body());
+      expect(add).toThrow(refusal("DIRQ_BAD_DATA"));
+      expect(add).toThrow(`Expected ${file(directory)} to be a directory, and not a link to one`);
+      rmSync(file(directory));
+      add();
+    }
+    expect(readdirSync(join(top, "outside"))).toEqual([]);
+    expect(readdirSync(file("temporary"))).toEqual([]);
+    expect(open().count()).toBe(2);
+  });
+
   test("a link named like an element is not locked, and not followed", () => {
     mkdirSync(join(top, "outside"));
     symlinkSync(join(top, "outside"), file(NAME));
