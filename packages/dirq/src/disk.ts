@@ -237,8 +237,9 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
     const file = this.file(name);
     if (!this.isLocked(file)) throw notLocked(file);
     const aside = this.masked(() => this.#quarantine.put(name, reason));
-    // The lock of a simple queue is not part of the element.
-    if (aside !== undefined) this.tryUnlock(file);
+    // The lock of a simple queue is not part of the element. It has gone, whatever becomes of its lock, of which a
+    // purge removes what is left.
+    if (aside !== undefined) quietly(() => this.tryUnlock(file));
     return aside;
   }
 
@@ -267,7 +268,8 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
   requeue(name: string): string | undefined {
     checkQuarantined(name);
     const element = this.restore(this.#quarantine.locate(name));
-    if (element !== undefined) this.#quarantine.clear(name);
+    // It is in the queue by now: what cannot be removed is left to a purge.
+    if (element !== undefined) quietly(() => this.#quarantine.clear(name));
     return element;
   }
 

@@ -149,6 +149,29 @@ describe.each(Object.entries(types))("the quarantine of a %s queue", (type, open
     },
   );
 
+  test("fails only if the element is where it was", async () => {
+    await atEveryCall((moment) => {
+      removeDirectory(path);
+      const { queue, add } = open({ calls: moment.calls });
+      const name = add("a");
+      queue.lock(name);
+      moment.fail("EIO");
+      let aside: string | undefined;
+      let isBack = false;
+      try {
+        aside = queue.quarantine(name, "x")!;
+        isBack = queue.requeue(aside) !== undefined;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "EIO" });
+      }
+      moment.disarm();
+      expect([...queue.quarantined()]).toHaveLength(aside === undefined || isBack ? 0 : 1);
+      expect(queue.count()).toBe(aside === undefined || isBack ? 1 : 0);
+      // Locked still, if it was not moved.
+      if (aside === undefined) expect(queue.remove(name)).toBe(true);
+    });
+  });
+
   test("keeps the element in one place at any moment of the move", async () => {
     await atEveryCall((moment) => {
       removeDirectory(path);
