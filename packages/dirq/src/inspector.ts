@@ -3,7 +3,7 @@ import type { FileCalls } from "./calls.js";
 import { Files, type Entry } from "./files.js";
 import { checkName, isDirectory, isElement, timeOf } from "./name.js";
 import { defaults } from "./options.js";
-import { QUARANTINE } from "./quarantine.js";
+import { ELEMENT, QUARANTINE } from "./quarantine.js";
 
 /** What can be seen of an element without its lock. Times are seconds since the epoch. */
 export interface ElementState {
@@ -118,7 +118,7 @@ export abstract class QueueInspector {
     const { bytes = false, signal } = options;
     const survey: Survey = {
       ...{ elements: 0, locked: 0, temporary: this.temporaries(), directories: 0 },
-      quarantined: [...this.files.subdirectories(`${this.path}/${QUARANTINE}`)].filter(isElement).length,
+      quarantined: this.#quarantined(),
       ...{ oldest: undefined, newest: undefined, bytes: bytes ? 0 : undefined },
     };
     let slice = performance.now() + SLICE_MS;
@@ -170,6 +170,13 @@ export abstract class QueueInspector {
       else if (isDirectory(name)) yield* this.problemsIn(name, limits);
       else yield* this.problemsOf(name, limits);
     }
+  }
+
+  /** How many elements were moved aside; a crash may leave a reason without one. */
+  #quarantined(): number {
+    const path = `${this.path}/${QUARANTINE}`;
+    const names = [...this.files.subdirectories(path)].filter(isElement);
+    return names.filter((name) => this.files.look(`${path}/${name}/${ELEMENT}`)).length;
   }
 
   /** The intermediate directories in order. */

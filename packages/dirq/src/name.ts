@@ -15,7 +15,7 @@ export const isDirectory = (name: string): boolean => DIRECTORY.test(name);
  * Refuse what is no element name before it reaches a path.
  * @throws DirqError DIRQ_BAD_NAME
  */
-export function checkName(name: string): void {
+export function checkName(name: unknown): asserts name is string {
   if (typeof name !== "string" || !ELEMENT_PATH.test(name)) {
     throw new DirqError(
       "DIRQ_BAD_NAME",

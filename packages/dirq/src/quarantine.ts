@@ -1,6 +1,6 @@
 import { MOST_RACES, tooManyRaces } from "./errors.js";
 import type { Files } from "./files.js";
-import { isElement, type NameMaker } from "./name.js";
+import { checkName, isElement, type NameMaker } from "./name.js";
 
 /** An element that was moved aside: out of the queue, nothing of it lost. */
 export interface Quarantined {
@@ -16,6 +16,8 @@ export interface Quarantined {
 
 /** The directory of what was moved aside. */
 export const QUARANTINE = "quarantine";
+/** What the element itself is called there. */
+export const ELEMENT = "element";
 
 /** What the quarantine needs of its queue. */
 export interface Ward {
@@ -119,14 +121,15 @@ export class Quarantine {
     throw tooManyRaces(this.#path);
   }
 
-  /** A power cut can leave a reason without words; the element counts. */
+  /** A power cut can leave a reason without words, and anybody write what he likes there; the element counts. */
   #reason(room: string, name: string): Pick<Quarantined, "element" | "reason" | "time"> {
     const moved = new Date(Number.parseInt(name.slice(0, 8), 16) * 1000);
     const content = this.#ward.files.read(`${room}/${REASON}`);
     try {
       const { element, reason, time } = JSON.parse(content.toString()) as Record<string, unknown>;
-      if (typeof element === "string" && typeof reason === "string" && typeof time === "number")
-        return { element, reason, time: new Date(time * 1000) };
+      const date = new Date((time as number) * 1000);
+      checkName(element);
+      if (typeof reason === "string" && !Number.isNaN(date.getTime())) return { element, reason, time: date };
     } catch {
       // As for a reason that is not there.
     }
@@ -135,4 +138,3 @@ export class Quarantine {
 }
 
 const REASON = "reason.json";
-const ELEMENT = "element";

@@ -8,7 +8,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { NormalQueue, NullQueue, SimpleQueue, type DirQueue, type Surroundings } from "@spoolwire/dirq";
+import {
+  inspectQueue,
+  NormalQueue,
+  NullQueue,
+  SimpleQueue,
+  type DirQueue,
+  type Surroundings,
+} from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, remainsBelow } from "../../helpers/file-calls.js";
@@ -57,6 +64,7 @@ describe.each(Object.entries(types))("the quarantine of a %s queue", (type, open
     expect(queue.count()).toBe(1);
     const [kept, ...others] = [...queue.quarantined()];
     expect(others).toEqual([]);
+    expect(await inspectQueue(path).survey()).toMatchObject({ quarantined: 1 });
     expect(kept).toMatchObject({ name: aside, element: name, reason: "it is bad" });
     expect(Math.abs(kept!.time.getTime() - Date.now())).toBeLessThan(60_000);
     expect(kept!.files.map((file) => readFileSync(file, "utf8"))).toEqual(["bad"]);
@@ -98,14 +106,20 @@ describe.each(Object.entries(types))("the quarantine of a %s queue", (type, open
     expect(existsSync(join(path, "quarantine")) ? readdirSync(join(path, "quarantine")) : []).toEqual([]);
   });
 
-  test("tells of an element whose reason cannot be read", () => {
+  test.each([
+    "",
+    '{"element":"5f9c1a40/5f9c1a6d0b2c4e","reason":"x","time":1e300}',
+    '{"element":"\\u001b[31m","reason":"x","time":1}',
+    '{"element":"5f9c1a40/5f9c1a6d0b2c4e","time":1}',
+  ])("tells of an element whose reason cannot be read: %j", (text) => {
     const { queue, add } = open();
     const name = add("a");
     queue.lock(name);
     const aside = queue.quarantine(name, "x")!;
-    writeFileSync(join(path, "quarantine", aside, "reason.json"), "");
+    writeFileSync(join(path, "quarantine", aside, "reason.json"), text);
     const [kept] = [...queue.quarantined()];
     expect(kept).toMatchObject({ name: aside, element: "unknown" });
+    expect(Math.abs(kept!.time.getTime() - Date.now())).toBeLessThan(60_000);
     expect(kept!.reason).toMatch(/reason\.json/);
     expect(queue.requeue(aside)).toBeDefined();
   });
@@ -117,6 +131,7 @@ describe.each(Object.entries(types))("the quarantine of a %s queue", (type, open
     writeFileSync(join(room, "reason.json"), "{}");
     expect(await queue.purge()).toMatchObject({ temporary: 0 });
     expect([...queue.quarantined()]).toEqual([]);
+    expect(await inspectQueue(path).survey()).toMatchObject({ quarantined: 0 });
     utimesSync(room, 1, 1);
     expect(await queue.purge()).toMatchObject({ temporary: 1 });
     expect(existsSync(room)).toBe(false);
