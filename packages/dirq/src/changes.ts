@@ -81,6 +81,7 @@ class Memory {
   lookAt(names: readonly string[]): Change[] {
     return names.flatMap((name) => {
       const state = this.#inspector.element(name);
+      if (state === undefined && this.#inspector.isTaken(name)) return [];
       const isLocked = state === undefined ? undefined : state.lockedSince !== undefined;
       return this.#compare(name, isLocked, true);
     });

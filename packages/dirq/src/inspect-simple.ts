@@ -18,7 +18,8 @@ export class SimpleInspector extends QueueInspector {
   }
 
   protected size(element: string): number | undefined {
-    return this.files.look(`${this.path}/${element}`)?.size;
+    const found = this.files.look(`${this.path}/${element}`);
+    return found?.kind === "file" ? found.size : undefined;
   }
 
   protected lockedSince(element: string): number | undefined {

@@ -86,7 +86,7 @@ export abstract class QueueInspector {
   /** What is in the queue's directory beside intermediate directories and the quarantine. */
   protected abstract readonly others: readonly string[];
   protected abstract tally(directory: string): Tally;
-  /** Bytes; undefined: the element is gone. */
+  /** Bytes; undefined: the element is gone, or what has its name is none. */
   protected abstract size(element: string): number | undefined;
   protected abstract lockedSince(element: string): number | undefined;
   /** What is temporary outside of the intermediate directories. */
@@ -100,6 +100,12 @@ export abstract class QueueInspector {
     const lockedSince = this.lockedSince(name);
     const size = this.size(name);
     return size === undefined ? undefined : { size, added: timeOf(name), lockedSince };
+  }
+
+  /** Whether anything has this name, an element or what is none. @throws DirqError DIRQ_BAD_NAME */
+  isTaken(name: string): boolean {
+    checkName(name);
+    return this.files.look(`${this.path}/${name}`) !== undefined;
   }
 
   /** All elements in order, with whether each is locked. */

@@ -66,6 +66,17 @@ describe("dirq watch", () => {
     await watch.done;
   });
 
+  test("tells nothing of what has an element's name and is none", async () => {
+    const watch = await startWatch();
+    const foreign = `${queue.add("x").slice(0, 8)}/00000000000000`;
+    mkdirSync(join(queue.path, foreign));
+    const name = queue.add("y");
+    await vi.waitFor(() => expect(told(watch.stdout(), name)).toEqual(["added"]), soon);
+    expect(told(watch.stdout(), foreign)).toEqual([]);
+    watch.stop();
+    await watch.done;
+  });
+
   test("says which of several queues is not there, and ends", async () => {
     expect(await dirq(["watch", queue.path, `${queue.path}/none`])).toMatchObject({
       status: 66,

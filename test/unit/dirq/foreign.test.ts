@@ -4,7 +4,7 @@ import { linkSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { SimpleQueue, type DirqError } from "@spoolwire/dirq";
+import { inspectQueue, SimpleQueue, type DirqError } from "@spoolwire/dirq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 import { atEveryCall, filesBelow } from "../../helpers/file-calls.js";
@@ -64,6 +64,7 @@ describe.each(Object.entries(things))("%s", (_, make) => {
     await make(join(path, NAME));
     expect(queue.count()).toBe(1);
     expect([...queue]).toEqual([LATER]);
+    expect(inspectQueue(path).element(NAME)).toBeUndefined();
     expect(await queue.purge()).toEqual(nothing);
     expect(lstatSync(join(path, NAME)).isFile()).toBe(false);
   });
