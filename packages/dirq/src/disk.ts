@@ -230,7 +230,9 @@ export abstract class DiskQueue<ToAdd, Element extends ToAdd = ToAdd> implements
       now: () => this.#clock(),
     };
     const search = (forbidden: (name: string, error: Error) => void) => new QueueSearch(ground, forbidden);
-    return consume({ ...reading, queue: this, maxlock: this.#limits({}).maxlock, search }, options);
+    // Others purge by a limit of their own, which is the default where nobody has thought of another.
+    const maxlock = Math.min(this.#limits({}).maxlock || Infinity, defaults.maxlock);
+    return consume({ ...reading, queue: this, maxlock, search }, options);
   }
 
   quarantine(name: string, reason: string): string | undefined {

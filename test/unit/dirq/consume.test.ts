@@ -11,7 +11,7 @@ import {
   type FileCalls,
   type Surroundings,
 } from "@spoolwire/dirq";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { removeDirectory, temporaryDirectory } from "../../helpers/broker.js";
 
 let path: string;
@@ -239,6 +239,25 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     }
     expect(queue.count()).toBe(0);
   });
+
+  test.each([0, 86_400])(
+    "keeps them fresh for a purge that goes by the default, with maxlock %d",
+    async (maxlock) => {
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+      try {
+        const { queue, consume, add } = open({ maxlock });
+        const name = add("a");
+        for await (const { element } of consume({ wait: 0 })) {
+          fs.utimesSync(join(path, name), 1, 1);
+          vi.advanceTimersByTime(300_000);
+          expect(await queue.purge({ maxlock: 600 })).toMatchObject({ locks: 0 });
+          element.done();
+        }
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
 
   test("says when somebody else took an element from under its lock", async () => {
     const { queue, consume, add } = open();
