@@ -305,10 +305,11 @@ export class Files {
   /**
    * Be told of names that come and go in a directory (null: of which, the system does not say), as far as
    * processes of this host are at it. Keeps no program alive. Undefined: the directory cannot be watched: it
-   * is gone, or the system allows no more watches.
+   * is gone, or none but a link, or the system allows no more watches.
    */
   watch(path: string, changed: (name: string | null) => void, gone: () => void): Watch | undefined {
     try {
+      if (!this.isDirectory(path)) return undefined;
       return this.#calls
         .watch(path, { persistent: false }, (_event, name) => changed(name))
         .on("error", gone);

@@ -169,6 +169,37 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     expect([0, 1, 2].filter((digit) => !fs.lstatSync(foreign(digit), { throwIfNoEntry: false }))).toEqual([]);
   });
 
+  test("takes nothing from behind a link that comes in the place of an intermediate directory", async () => {
+    const { consume, add } = open();
+    const seen: string[] = [];
+    const stop = new AbortController();
+    const consumer = (async () => {
+      for await (const { element, text } of consume({ signal: stop.signal })) {
+        seen.push(text);
+        element.done();
+      }
+    })();
+    add("a");
+    await expect.poll(() => seen, { timeout: PATIENCE }).toEqual(["a"]);
+    await sleep(50);
+    const outside = temporaryDirectory("outside");
+    try {
+      symlinkSync(outside, join(path, "ffffffff"));
+      await sleep(50);
+      const file = join(outside, "00000000000000");
+      if (type === "simple") writeFileSync(file, "outside");
+      else mkdirSync(file);
+      await sleep(50);
+      add("b");
+      await expect.poll(() => seen, { timeout: PATIENCE }).toEqual(["a", "b"]);
+      expect(fs.readdirSync(outside)).toEqual(["00000000000000"]);
+    } finally {
+      stop.abort();
+      await consumer;
+      removeDirectory(outside);
+    }
+  });
+
   test("hands out no more than `prefetch` at a time", async () => {
     const { consume, add } = open();
     for (let n = 0; n < 10; n++) add(`${n}`);
