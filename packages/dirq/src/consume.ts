@@ -80,7 +80,10 @@ export interface Consumer<Content> extends AsyncIterableIterator<HeldElement<Con
    * Not while a `next` is under way.
    */
   poll(): HeldElement<Content> | undefined;
-  /** Ends the consuming: what is not settled is released. */
+  /**
+   * Ends the consuming: what is not settled is released. It comes after a `next` that is under way, and waits as long:
+   * abort `signal` before.
+   */
   return(): Promise<IteratorReturnResult<void>>;
 }
 
