@@ -80,7 +80,8 @@ export class Schema {
    */
   encode(element: FieldsToAdd): ElementFiles {
     for (const [name, { optional }] of this.fields) {
-      if (!optional && element[name] === undefined) {
+      // What is inherited would not be written.
+      if (!optional && (!Object.hasOwn(element, name) || element[name] === undefined)) {
         throw new TypeError(`Expected an element with the field \`${name}\``);
       }
     }

@@ -101,6 +101,7 @@ describe("an element", () => {
 
   test.each<[string, unknown, string]>([
     ["without a field that it must have", {}, "Expected an element with the field `must`"],
+    ["with an inherited one", Object.create({ must: "" }), "Expected an element with the field `must`"],
     ["with an undefined one", { must: undefined }, "Expected an element with the field `must`"],
     ["with an unknown field", { must: "", other: "" }, "Unknown field `other` of an element"],
     ["with a field that objects inherit", { must: "", toString: "" }, "Unknown field `toString`"],
