@@ -381,10 +381,18 @@ function checkConsumeOptions(options: ConsumeOptions) {
   const { signal, prefetch = 1, wait = Infinity, allowEmpty = false } = options;
   const { setAside = true, onEvent = () => undefined, onRecovered = () => undefined } = options;
   const { onFailure = fail } = options;
+  const checked = { signal, prefetch, wait, allowEmpty, setAside, onEvent, onFailure, onRecovered };
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(checked, name)) {
+      throw new TypeError(
+        `Unknown consume option \`${name}\`, expected one of ${Object.keys(checked).join(", ")}`,
+      );
+    }
+  }
   if (!(prefetch === Infinity || (Number.isSafeInteger(prefetch) && prefetch > 0)))
     throw new RangeError(refusal("prefetch", "an integer >= 1, or Infinity", prefetch));
   if (!(wait >= 0)) throw new RangeError(refusal("wait", "seconds >= 0, or Infinity", wait));
-  return { signal, prefetch, wait, allowEmpty, setAside, onEvent, onFailure, onRecovered };
+  return checked;
 }
 
 function fail(error: Error): never {

@@ -111,7 +111,7 @@ export interface DirQueue<Element = unknown> extends Iterable<string> {
    * again: every second, or so that looking takes a hundredth of the time. What is empty or malformed is
    * moved aside, and `onEvent` told.
    * Leaving the loop (`break`, `throw`) releases what is not settled; the end by `signal` or `wait` does not.
-   * @throws RangeError naming the option; a file failure, unwrapped: then too what is not settled is released
+   * @throws TypeError, RangeError naming the option; a file failure, unwrapped: then too what is not settled is released
    *
    * @example
    * for await (const element of queue.consume({ signal })) {

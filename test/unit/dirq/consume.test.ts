@@ -521,6 +521,14 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     },
   );
 
+  test("refuses an option that it does not know", () => {
+    const how = { prefech: 3 } as ConsumeOptions;
+    expect(() => open().queue.consume(how)).toThrow(TypeError);
+    expect(() => open().queue.consume(how)).toThrow(
+      "Unknown consume option `prefech`, expected one of signal,",
+    );
+  });
+
   test("leaves the event loop its turns while there is much to do", async () => {
     const { consume, add } = open();
     for (let n = 0; n < 100; n++) add("x");
