@@ -15,7 +15,7 @@ interface Temporary {
 /**
  * A queue with one file an element: `TOP/DDDDDDDD/SSSSSSSSMMMMMR`, a lock is a hard link with `.lck`
  * behind the name, a file being written has `.tmp`. Perl, Python, C and Java programs may use the
- * directory at the same time.
+ * directory at the same time. What adds throws a TypeError if it is no data.
  * Counterpart: Directory::Queue::Simple.
  *
  * @example
@@ -241,6 +241,10 @@ export class SimpleQueue extends DiskQueue<string | Uint8Array> {
   }
 
   #writeTemporary(directory: string, data: string | Uint8Array, isHurried = false): Temporary {
+    // There is no UTF-8 for them: what would be written is something else.
+    if (typeof data === "string" && !data.isWellFormed()) {
+      throw new TypeError("Expected an element to be bytes, or a string without lone surrogates");
+    }
     for (let races = 0; races < MOST_RACES; races++) {
       const path = `${this.path}/${directory}/${this.names.element()}.tmp`;
       const created = this.files.create(path, data, isHurried);

@@ -184,10 +184,13 @@ describe("add", () => {
     expect(readFileSync(file(name))).toEqual(Buffer.from("Zürich €", "utf8"));
   });
 
-  test("of what is no data is a TypeError that leaves nothing", () => {
+  test("of what is no data is a TypeError that leaves nothing", async () => {
     const queue = open();
-    for (const data of [undefined, null, 7, {}] as unknown[] as string[]) {
+    for (const data of [undefined, null, 7, {}, "\ud800"] as unknown[] as string[]) {
       expect(() => queue.add(data)).toThrow(TypeError);
+      for (const durability of durabilities) {
+        await expect(open({ durability }).addMany([data])).rejects.toThrow(TypeError);
+      }
     }
     expect(filesBelow(path)).toEqual([]);
   });
