@@ -1,13 +1,15 @@
 // What `npm run fuzz` runs: input damaged by chance, a million rounds of each kind, or as many as are wanted.
 // `npm run fuzz -- --help` tells the options.
 import { ConfigError, ExitStatus, runProgram, type OptionEntry } from "@spoolwire/program";
+import { amqp } from "./amqp.js";
 import { config } from "./config.js";
 import { runFuzz, type Fuzz, type Report } from "./fuzz.js";
 import { message } from "./message.js";
 import { names } from "./names.js";
+import { stomp } from "./stomp.js";
 import { watch } from "./watchdog.js";
 
-const fuzzes: readonly Fuzz[] = [message, names, config];
+const fuzzes: readonly Fuzz[] = [message, names, config, stomp, amqp];
 
 /** A round that takes longer than this many seconds hangs. */
 const HANGS = 60;

@@ -68,7 +68,7 @@ export function textOf(value: unknown): string {
     // Before a form of its own for JSON, such as those of times and bytes.
     const own = this[key];
     const inner = plain(own);
-    return inner === own ? json : inner;
+    return inner === own ? plain(json) : inner;
   });
 }
 

@@ -1,4 +1,5 @@
 import { decodeContent, emptyHeader, encodeContent, Message } from "@spoolwire/message";
+import { checkCounts } from "./counts.js";
 import { isNumber, MOST_MS, notSendable, sentFields, take, takeDestination, textOf } from "./fields.js";
 import { rhea } from "./libraries.js";
 
@@ -10,7 +11,7 @@ export interface Encoded {
 }
 
 /** What a decoded message may have. */
-export type Decoded = Readonly<Record<string, unknown>>;
+type Decoded = Readonly<Record<string, unknown>>;
 
 /** A section of the body other than a value, as the library has it. */
 interface Section {
@@ -73,23 +74,12 @@ export function toEncoded(message: Message, now = Date.now()): Encoded {
   return { destination, bytes: rhea().message.encode(said) };
 }
 
-/** @throws MessageError MESSAGE_NOT_SENDABLE if it is none */
-export function decode(bytes: Buffer | undefined): Decoded {
-  let decoded: Decoded;
-  try {
-    decoded = rhea().message.decode(bytes ?? Buffer.alloc(0));
-  } catch (error) {
-    throw notSendable(
-      `Expected a message of AMQP 1.0, got one that cannot be read: ${(error as Error).message}`,
-    );
-  }
-  if (Object.keys(decoded).length === 0)
-    throw notSendable("Expected a message of AMQP 1.0, got an empty one");
-  return decoded;
-}
-
-/** A message that has come. A body that its content type calls text, but that is not, stays bytes. */
-export function fromDecoded(decoded: Decoded, address: string): Message {
+/**
+ * A message that has come. A body that its content type calls text, but that is not, stays bytes.
+ * @throws MessageError MESSAGE_NOT_SENDABLE if it is none
+ */
+export function fromEncoded(bytes: Buffer, address: string): Message {
+  const decoded = decode(bytes);
   const header = emptyHeader();
   header.destination = address;
   const set = (name: string, value: unknown) => {
@@ -108,12 +98,30 @@ export function fromDecoded(decoded: Decoded, address: string): Message {
   return new Message({ header, body: bodyOf(decoded.body, header["content-type"]) });
 }
 
+/** @throws MessageError MESSAGE_NOT_SENDABLE */
+function decode(bytes: Buffer): Decoded {
+  let decoded: Decoded;
+  try {
+    checkCounts(bytes);
+    decoded = rhea().message.decode(bytes);
+  } catch (error) {
+    throw notSendable(
+      `Expected a message of AMQP 1.0, got one that cannot be read: ${(error as Error).message}`,
+    );
+  }
+  if (Object.keys(decoded).length === 0)
+    throw notSendable("Expected a message of AMQP 1.0, got an empty one");
+  return decoded;
+}
+
 function bodyOf(body: unknown, contentType: string | undefined): string | Buffer {
   if (Buffer.isBuffer(body)) return body;
   if (body === undefined || body === null) return "";
   if (typeof body !== "object" || !isSection(body)) return textOf(body);
   const { content, multiple = false, typecode } = body;
   if (typecode !== DATA) return textOf(content);
-  const bytes = multiple ? Buffer.concat(content as Buffer[]) : (content as Buffer);
-  return decodeContent(bytes, contentType);
+  const parts = (multiple ? content : [content]) as unknown[];
+  if (!parts.every((part) => Buffer.isBuffer(part)))
+    throw notSendable("Expected the body's data to be bytes");
+  return decodeContent(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), contentType);
 }

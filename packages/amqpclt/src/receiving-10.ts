@@ -12,7 +12,7 @@ import type { Delivery as Transferred, EventContext, Receiver, ReceiverOptions, 
 import { checkBroker, endsWithin, within, type Place } from "./connect.js";
 import { Connection10, describe } from "./connection-10.js";
 import { rhea } from "./libraries.js";
-import { decode, fromDecoded } from "./mapping-10.js";
+import { fromEncoded } from "./mapping-10.js";
 import { DEFAULT_PREFETCH } from "./receiving-091.js";
 import { isDurable } from "./terminus.js";
 
@@ -205,7 +205,8 @@ class Receiver10 {
     if (this.#connection.isOver || !delivery) return;
     const { address } = this.subscription;
     const arrived = new Delivery10(
-      message as unknown as Buffer | undefined,
+      // Nothing at all: it has no sections.
+      (message as unknown as Buffer | undefined) ?? Buffer.alloc(0),
       delivery,
       address,
       this,
@@ -240,14 +241,14 @@ function takeApart(session: Session): void {
 }
 
 class Delivery10 implements Delivery {
-  readonly #bytes: Buffer | undefined;
+  readonly #bytes: Buffer;
   readonly #transferred: Transferred;
   readonly #address: string;
   readonly #receiver: Receiver10;
   readonly #connection: Connection10;
 
   constructor(
-    bytes: Buffer | undefined,
+    bytes: Buffer,
     transferred: Transferred,
     address: string,
     receiver: Receiver10,
@@ -261,7 +262,7 @@ class Delivery10 implements Delivery {
   }
 
   read(): Message {
-    return fromDecoded(decode(this.#bytes), this.#address);
+    return fromEncoded(this.#bytes, this.#address);
   }
 
   accept(): void {

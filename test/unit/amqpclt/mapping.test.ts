@@ -1,9 +1,11 @@
 // What is sent comes back as the same message, whatever is in it: through the mapping and the library's own encoding.
-import { fromContent, fromDecoded, toContent, toEncoded } from "@spoolwire/amqpclt";
+import { fromContent, fromEncoded, toContent, toEncoded } from "@spoolwire/amqpclt";
 import { Message } from "@spoolwire/message";
 import fc from "fast-check";
 import rhea from "rhea";
 import { describe, expect, test } from "vitest";
+import { amqp } from "../../fuzz/amqp.js";
+import { runFuzz } from "../../fuzz/fuzz.js";
 
 const name = fc.oneof(
   fc.constantFrom(
@@ -61,7 +63,7 @@ const through091 = (sent: Message): Message => {
 
 const through10 = (sent: Message): Message => {
   const { bytes } = toEncoded(sent);
-  return fromDecoded(rhea.message.decode(bytes), "elsewhere");
+  return fromEncoded(bytes, "elsewhere");
 };
 
 test("AMQP 0-9-1 brings back what was sent; text without a content type gets one", () => {
@@ -172,12 +174,53 @@ test("types that AMQP 1.0 has and JavaScript has not are read as what they are",
   };
   const message_id: unknown = types.wrap_binary(Buffer.from("sixteen bytes..."));
   const sent = { message_id, correlation_id: typed(), application_properties, body: typed() };
-  const came = fromDecoded(codec.decode(codec.encode(sent)), "q");
+  const came = fromEncoded(codec.encode(sent), "q");
   expect(came.header).toMatchObject({
     ...{ "message-id": "sixteen bytes...", "correlation-id": uuid, uuid },
     ...{ ulong: `${2n ** 64n - 1n}`, long: `${-(2n ** 63n)}`, small: `${2 ** 40}`, minus: `${-(2 ** 40)}` },
   });
   expect(came.body).toBe(uuid);
+});
+
+test("a described value is read as what it is, whatever it is within", () => {
+  const described = rhea.types.wrap_described({ a: rhea.types.wrap_long(2 ** 62) }, "d") as unknown;
+  const said = { application_properties: { x: described } } as unknown as rhea.Message;
+  expect(fromEncoded(rhea.message.encode(said), "q").header.x).toContain(`${2n ** 62n}`);
+});
+
+describe("what is no message of AMQP 1.0 is refused", () => {
+  const all = "ffffffff";
+  test.each([
+    ["nothing", ""],
+    ["a type that there is not", "00537701"],
+    ["data that is no bytes", "00537554010053755402"],
+    ["data that is no bytes, once", "00537540"],
+    ["a list of more items than it has bytes", `005377d000000004${all}`],
+    ["an array of more bytes than there are", `005377f0000000050000001098`],
+    ["an array of items without bytes", `005377f000000005${all}40`],
+    ["one of unknown types", `005377f000000005${all}01`],
+    ["many of those", `005377d0000000000000000a${"f0000000050000800040".repeat(10)}`],
+    ["an array within a descriptor", `00f000000005${all}40`],
+  ])("%s", (_, hex) => {
+    const started = performance.now();
+    expect(() => fromEncoded(Buffer.from(hex, "hex"), "q")).toThrow(
+      expect.objectContaining({ code: "MESSAGE_NOT_SENDABLE" }) as Error,
+    );
+    // It would take minutes, and all memory.
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  test("but what has many items is one", () => {
+    const list = Array.from({ length: 100_000 }, (_, index) => index % 2 === 0);
+    const { body } = fromEncoded(rhea.message.encode({ body: list }), "q");
+    expect(JSON.parse(String(body))).toEqual(list);
+  });
+
+  test("5000 damaged messages", async () => {
+    const { outcomes } = await runFuzz(amqp, { seed: 1, rounds: 5000 });
+    expect(Object.keys(outcomes)).toEqual(["MESSAGE_NOT_SENDABLE", "message"]);
+    for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(300);
+  });
 });
 
 test("a message that is worth something for longer than AMQP 0-9-1 can say is told no time", () => {

@@ -87,6 +87,8 @@ describe("a run", () => {
       { fuzz: "message", seed: 5, rounds: 100 },
       { fuzz: "names", seed: 5, rounds: 100 },
       { fuzz: "config", seed: 5, rounds: 100 },
+      { fuzz: "stomp", seed: 5, rounds: 100 },
+      { fuzz: "amqp", seed: 5, rounds: 100 },
     ]);
     const [, text] = await run("names", "--rounds", "100");
     expect(text).toMatch(/^names: seed 1, 100 rounds, \d+ DIRQ_BAD_NAME.*, slowest \d+ ms, [\d.]+ s\n$/);
@@ -96,7 +98,7 @@ describe("a run", () => {
     expect(await run("nomes")).toEqual([
       64,
       "",
-      'fuzz: Expected one of message, names, config, got "nomes" (see fuzz --help)\n',
+      'fuzz: Expected one of message, names, config, stomp, amqp, got "nomes" (see fuzz --help)\n',
     ]);
   });
 });

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BrokerError } from "@spoolwire/message";
 import {
   encodeFrame,
   FrameParser,
@@ -9,7 +8,9 @@ import {
   type ReceivedFrame,
   type Version,
 } from "@spoolwire/stomp";
-import { cut, cutAtRandom, mutate, seeded } from "../../helpers/bytes.js";
+import { runFuzz } from "../../fuzz/fuzz.js";
+import { stomp } from "../../fuzz/stomp.js";
+import { cut, cutAtRandom, seeded } from "../../helpers/bytes.js";
 
 /** What a header may hold in each version. */
 const texts: Record<Version, fc.Arbitrary<string>> = {
@@ -88,46 +89,10 @@ for (const version of versions) {
   });
 }
 
-const words = [
-  "\n",
-  "\r\n",
-  "\n\n",
-  "\0",
-  ":",
-  "\\",
-  "\\c",
-  "\\r",
-  "content-length:",
-  "content-length:3\n",
-  "9999999999",
-].concat(["MESSAGE\n", "CONNECTED\r\n", "é", "😀", "__proto__:x\n", " ", "a".repeat(300)]);
-
-test("damaged streams are frames and BROKER_PROTOCOL, the same in whatever pieces they come", () => {
-  const random = seeded(2);
-  const originals = versions.map((version) => {
-    const samples = fc.sample(frames(version), { numRuns: 30, seed: 3 });
-    return samples.map((sent) => Buffer.concat(sent.map((frame) => encodeFrame(frame, version))));
-  });
-  const outcomes = { frames: 0, errors: 0 };
-  for (let round = 0; round < 5000; round++) {
-    const index = random(versions.length);
-    const version = versions[index] ?? "1.2";
-    const streams = originals[index] ?? [];
-    const mutant = mutate(streams[random(streams.length)] ?? Buffer.alloc(0), random, words);
-    const whole = parse([mutant], version);
-    const cutUp = parse(cutAtRandom(mutant, random), version);
-    for (const { error } of [whole, cutUp]) {
-      if (error !== undefined && !(error instanceof BrokerError && error.code === "BROKER_PROTOCOL")) {
-        throw new Error(`On ${JSON.stringify(mutant.toString("latin1"))}`, { cause: error });
-      }
-    }
-    expect(cutUp.frames).toStrictEqual(whole.frames);
-    expect(cutUp.error === undefined).toBe(whole.error === undefined);
-    outcomes.frames += whole.frames.length;
-    if (whole.error) outcomes.errors++;
-  }
-  expect(outcomes.frames).toBeGreaterThan(1000);
-  expect(outcomes.errors).toBeGreaterThan(1000);
+test("5000 damaged streams are frames and BROKER_PROTOCOL, the same in whatever pieces they come", async () => {
+  const { outcomes } = await runFuzz(stomp, { seed: 1, rounds: 5000 });
+  expect(Object.keys(outcomes)).toEqual(["frames", "refused"]);
+  for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(1000);
 });
 
 test("a body is a view that no later bytes alter", () => {
