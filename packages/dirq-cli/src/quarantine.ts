@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Quarantined } from "@spoolwire/dirq";
 import { ExitStatus, type Invocation } from "@spoolwire/program";
@@ -41,7 +41,7 @@ const show = command(
       for (const file of files) {
         // The fields of a normal queue one below the other, each under its name.
         if (files.length > 1) await output.write(`==> ${basename(file)} <==\n`);
-        await output.write(readFileSync(file));
+        await output.write(readElement(file));
       }
     });
   },
@@ -87,6 +87,16 @@ async function each(
     } else outcome.failed(`${name} is not in the quarantine`, ExitStatus.nothing);
   }
   return outcome.status;
+}
+
+/** A link that somebody has put there must not show what is elsewhere, nor a pipe hang us. */
+function readElement(file: string): Buffer {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What came from outside must neither break the line nor reach the terminal as a control sequence. */

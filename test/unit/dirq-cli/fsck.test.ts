@@ -1,4 +1,5 @@
-import { linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NormalQueue } from "@spoolwire/dirq";
 import { DqsQueue } from "@spoolwire/message";
@@ -157,6 +158,20 @@ describe("dirq quarantine", () => {
     const { status, stdout } = await dirq(["quarantine", "requeue", path, "-"], `${name}\n`);
     expect([status, stdout]).toEqual([0, `${queue.first()}\n`]);
     expect(await dirq(["get", path, stdout.trim()])).toMatchObject({ status: 0, stdout: "content" });
+  });
+
+  test("show follows no link that somebody has put there, and waits for no pipe", async () => {
+    const { name } = moveAside("content", "why");
+    const file = join(path, "quarantine", name, "element");
+    rmSync(file);
+    execFileSync("mkfifo", [file]);
+    expect(await dirq(["quarantine", "show", path, name])).toMatchObject({ status: 0, stdout: "" });
+    rmSync(file);
+    symlinkSync("/etc/hostname", file);
+    expect(await dirq(["quarantine", "show", path, name])).toMatchObject({
+      ...{ status: 74, stdout: "" },
+      stderr: expect.stringContaining("ELOOP") as string,
+    });
   });
 
   test("tells of a name that is not there, and of a command that is none", async () => {
