@@ -149,6 +149,9 @@ export class Owner implements Hands {
   #signal(name: NodeJS.Signals): void {
     const process = this.#process;
     // A number alone may be another's by now.
-    if (process && (process.started === "" || isThere(process))) signal(-process.pid, name);
+    if (!process || (process.started !== "" && !isThere(process))) return;
+    if (!signal(-process.pid, name) && isThere(process)) {
+      this.#events.problem(`cannot be sent ${name}: it is another account's`);
+    }
   }
 }

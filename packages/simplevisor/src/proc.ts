@@ -66,12 +66,13 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Send a signal to a process, or with a negative number to a group. False: there is none. */
+/** Send a signal to a process, or with a negative number to a group. False: there is none, or it is another account's. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ESRCH" || code === "EPERM") return false;
     throw error;
   }
 }

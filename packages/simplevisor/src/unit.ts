@@ -123,7 +123,12 @@ export class Unit {
 
   #commanded(form: Exclude<ServiceSpec["form"], { kind: "run" }>, service: Service): Commanded {
     const { settle } = this.#workshop;
-    const ways = waysOf(form, (words) => this.#run(words), this.spec.timeout);
+    const ways = waysOf(
+      form,
+      (words) => this.#run(words),
+      this.spec.timeout,
+      (line) => this.#debug(line),
+    );
     return new Commanded(ways, {
       get phase() {
         return service.phase;
@@ -140,12 +145,17 @@ export class Unit {
   }
 
   async #run(words: readonly string[]): Promise<number> {
-    const { slots, log, place } = this.#workshop;
+    const { slots, place } = this.#workshop;
     const { timeout, cwd } = this.spec;
     const env = { ...process.env, ...this.spec.env };
     const began = (pid: number) => place.noteCommand(pid);
-    const line = (text: string) => log.debug(`${this.service.path}| ${text}`);
+    const line = (text: string) => this.#debug(text);
     return await slots.with(() => runCommand(words, { timeout, cwd, env, began, line }));
+  }
+
+  /** What its commands say. */
+  #debug(line: string): void {
+    this.#workshop.log.debug(`${this.service.path}| ${line}`);
   }
 }
 

@@ -10,15 +10,36 @@ export type Run = (words: readonly string[]) => Promise<number>;
 /** The program simplevisor-loop. */
 const loop = [process.execPath, fileURLToPath(new URL("loop-program.js", import.meta.url))];
 
-/** The ways to a service that has only commands. @param timeout seconds, of each */
-export function waysOf(form: Exclude<Form, { kind: "run" }>, run: Run, timeout: number): Ways {
+/** What a pid file that cannot be read, or that is none, ends with. */
+const BROKEN = 1;
+
+/**
+ * The ways to a service that has only commands; none of them throws.
+ * @param timeout seconds, of each
+ * @param line told what is wrong
+ */
+export function waysOf(
+  form: Exclude<Form, { kind: "run" }>,
+  run: Run,
+  timeout: number,
+  line: (line: string) => void,
+): Ways {
   if (form.kind === "daemon") {
     const { pidFile, start } = form;
+    // It is the service that is broken, as with a command that fails; the others have no part in it.
+    const byPidFile = async (work: () => number | Promise<number>): Promise<number> => {
+      try {
+        return await work();
+      } catch (error) {
+        line((error as Error).message);
+        return BROKEN;
+      }
+    };
     return {
       start: () => run([...loop, "-c", "1", "--pidfile", pidFile, "--daemon", "--log", "null", ...start]),
-      stop: () => quit(pidFile, timeout, () => undefined),
+      stop: () => byPidFile(() => quit(pidFile, timeout, () => undefined)),
       // As the loop's own --status, without a process.
-      status: () => Promise.resolve(describeStatus(pidFile).status),
+      status: () => byPidFile(() => describeStatus(pidFile).status),
       kill: undefined,
     };
   }

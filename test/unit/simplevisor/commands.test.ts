@@ -1,7 +1,9 @@
 // Services that have only commands, as configurations of the original know them, with real scripts.
+import { spawn } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { describe, expect, vi } from "vitest";
-import { run } from "../../helpers/programs.js";
+import { endWithUs } from "../../helpers/broker.js";
+import { run, start } from "../../helpers/programs.js";
 import { commandLine, isThere, patience, service, supervisor, test, type Site } from "./helpers.js";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -106,6 +108,54 @@ test.concurrent("a status command that hangs is killed, and holds up nobody", as
   // It is still being asked how it is, or told to stop.
   expect((await site.report("app/stuck")).phase).toMatch(/^(starting|stopping)$/);
   await site.until("app/stuck", "waiting");
+});
+
+test.concurrent("a pid file that is none is a fault of its service alone", async ({ site }) => {
+  const [receiver, sender] = [site.foreground("receiver"), site.foreground("sender")];
+  mkdirSync(site.at("receiver.pid"));
+  site.configure(
+    supervisor("app", [
+      service("receiver", `daemon = ${site.at("receiver.pid")}`, `start = ${receiver}`),
+      service("sender", `daemon = ${site.at("sender.pid")}`, `start = ${sender}`, "stop-timeout = 0.5"),
+      site.worker("worker"),
+    ]),
+    "interval = 0.2",
+  );
+  await site.start();
+  expect((await site.until("app/receiver", "waiting")).failure).toMatch(/^its start command ended with /);
+  await site.until("app/sender", "running");
+  site.write("sender.pid", "garbage\n");
+  expect((await site.until("app/sender", "waiting")).failure).toMatch(
+    /^its (status is 1|start command ended with 65)$/,
+  );
+  expect((await site.report("app/worker")).phase).toBe("running");
+});
+
+describe.runIf(process.getuid?.() === 0)("a supervisor of an ordinary account", () => {
+  test.concurrent("leaves what is another account's alone, and goes on", async ({ site }) => {
+    const data = site.write("data", "");
+    endWithUs(spawn("tail", ["-f", data]));
+    site.configure(
+      supervisor("app", [
+        service(
+          "other",
+          "start = true",
+          `pattern = tail -f ${data}`,
+          "expected = stopped",
+          "stop-timeout = 0.5",
+        ),
+        site.worker("worker"),
+      ]),
+      "interval = 0.3",
+    );
+    chownSync(site.directory, 65534, 65534);
+    const args = ["--conf", "site.conf", "--logfile", "log", "start"];
+    const { done } = start("simplevisor", args, { cwd: site.directory, uid: 65534 });
+    await vi.waitUntil(() => site.read("log").includes("app/other does not stop"), patience);
+    expect((await site.report("app/worker")).phase).toBe("running");
+    await site.order({ command: "stop" });
+    expect(await done).toMatchObject({ status: 0 });
+  });
 });
 
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
