@@ -38,8 +38,9 @@ export function waysOf(
     return {
       start: () => run([...loop, "-c", "1", "--pidfile", pidFile, "--daemon", "--log", "null", ...start]),
       stop: () => byPidFile(() => quit(pidFile, timeout, () => undefined)),
-      // As the loop's own --status, without a process.
-      status: () => byPidFile(() => describeStatus(pidFile).status),
+      // As the loop's own --status, without a process. A pid file whose owner has crashed is no reason not to start, nor
+      // one whose number somebody else has by now: the loop takes it over.
+      status: () => byPidFile(() => (describeStatus(pidFile).status === 0 ? LSB.running : LSB.stopped)),
       kill: undefined,
     };
   }

@@ -1,6 +1,6 @@
 // Services that have only commands, as configurations of the original know them, with real scripts.
 import { spawn } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { describe, expect, vi } from "vitest";
 import { endWithUs } from "../../helpers/broker.js";
 import { run, start } from "../../helpers/programs.js";
@@ -130,6 +130,20 @@ test.concurrent("a pid file that is none is a fault of its service alone", async
   );
   expect((await site.report("app/worker")).phase).toBe("running");
 });
+
+test.concurrent(
+  "a pid file from before a reboot, whose number is another's by now, is taken over",
+  async ({ site }) => {
+    const receiver = site.foreground("receiver");
+    utimesSync(site.write("receiver.pid", `${process.pid}\n`), 1, 1);
+    site.configure(
+      service("receiver", `daemon = ${site.at("receiver.pid")}`, `start = ${receiver}`, "timeout = 10"),
+    );
+    expect(await site.command("start")).toMatchObject({ status: 0, stdout: "receiver is running\n" });
+    expect(site.read("receiver.pid")).not.toBe(`${process.pid}\n`);
+    expect(await site.command("stop")).toMatchObject({ status: 0 });
+  },
+);
 
 describe.runIf(process.getuid?.() === 0)("a supervisor of an ordinary account", () => {
   test.concurrent("leaves what is another account's alone, and goes on", async ({ site }) => {
