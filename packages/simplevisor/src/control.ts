@@ -51,13 +51,21 @@ export class ControlServer {
     return control;
   }
 
-  /** All that can be answered must be on its way to that: what is not answered in a second is not any more. */
+  /**
+   * All that can be answered must be on its way to that: what is not answered in a second is not any more, and whoever
+   * does not read has one more.
+   */
   async close(): Promise<void> {
+    // From now on: nobody may be connected any more while we wait for the answers.
+    const closed = once(this.#server, "close");
     this.#server.close();
-    const patience = sleep(LAST_ANSWERS_MS, undefined, { ref: false });
-    await Promise.race([Promise.all(this.#answers), patience]);
+    const atMostASecond = (wait: Promise<unknown>) =>
+      Promise.race([wait, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+    await atMostASecond(Promise.all(this.#answers));
     for (const socket of this.#sockets) socket.destroySoon();
-    await once(this.#server, "close");
+    await atMostASecond(closed);
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
   }
 
   #serve(socket: Socket, obey: Obey): void {

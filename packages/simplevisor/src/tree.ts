@@ -114,7 +114,7 @@ export class Tree {
     for (const observer of this.#observers) observer();
   }
 
-  /** Wait until something holds, at most so many seconds. @returns whether it does */
+  /** Wait until something holds, at most so many seconds, or until we close. @returns whether it does */
   async until(condition: () => boolean, seconds: number): Promise<boolean> {
     if (condition()) return true;
     return await new Promise((resolve) => {
@@ -124,7 +124,7 @@ export class Tree {
         resolve(holds);
       };
       const look = () => {
-        if (condition()) done(true);
+        if (condition() || this.#isClosed) done(condition());
       };
       const timer = setTimeout(() => done(condition()), seconds * 1000);
       this.#observers.add(look);
@@ -151,6 +151,7 @@ export class Tree {
     for (const pool of this.#pools.values()) pool.close();
     for (const unit of this.#units.values()) unit.close();
     for (const output of this.#outputs.values()) output.close();
+    for (const observer of this.#observers) observer();
   }
 
   /** Undefined: there is none of that path. */

@@ -1,6 +1,10 @@
 // Services in the foreground, with real processes: seen when they end, stopped, and taken over after a crash.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Order } from "@spoolwire/simplevisor";
 import { expect, vi } from "vitest";
 import { endWithUs } from "../../helpers/broker.js";
 import { isThere, patience, service, supervisor, test } from "./helpers.js";
@@ -220,6 +224,29 @@ test.concurrent(
     expect(second.stderr).toContain(`is that of pid ${child.pid}, which is running`);
   },
 );
+
+test.concurrent("whoever asks and does not listen holds up no stop", async ({ site }) => {
+  const flood = site.script("flood", `while :; do seq 3000; sleep 0.05; done\n`);
+  site.configure(
+    supervisor("app", [service("a", `run = ${flood}`), site.worker("b", "ready = file:/nowhere")]),
+  );
+  const { done } = await site.start();
+  await site.until("app/a", "running");
+  const ask = (order: Order) => {
+    const socket = connect(site.at("run/control"));
+    socket.write(`${JSON.stringify(order)}\n`);
+    return socket;
+  };
+  // The one has gone before it is answered, the other is held up with more to read than there is room for.
+  const gone = ask({ command: "start", path: "app/b" });
+  const stuck = ask({ command: "logs", path: "app/a", follow: true });
+  await once(stuck, "readable");
+  await sleep(2000);
+  gone.destroy();
+  void site.order({ command: "stop" });
+  expect(await done).toMatchObject({ status: 0 });
+  stuck.destroy();
+});
 
 test.concurrent("the control socket is for the own account alone", async ({ site }) => {
   site.configure(supervisor("app", [site.worker("a")]));
