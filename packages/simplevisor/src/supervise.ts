@@ -89,8 +89,10 @@ export const leaves = (report: ChildReport): ChildReport[] =>
 const isAsWanted = (report: ChildReport) => (report.wanted ? isThere(report) : report.phase !== "running");
 
 async function cycles(tree: Tree, interval: number, stopping: AbortSignal, orders: Orders): Promise<void> {
+  const told = new Promise<void>((resolve) => stopping.addEventListener("abort", () => resolve()));
   while (!stopping.aborted) {
-    await tree.cycle();
+    // One that does not answer holds up the cycle, but no stop.
+    await Promise.race([tree.cycle(), told]);
     await orders.pause(interval, stopping);
   }
 }

@@ -92,6 +92,7 @@ export class Tree {
   /** A cycle of supervision: ask those that do not tell by themselves. */
   async cycle(): Promise<void> {
     await Promise.all(Array.from(this.#units.values(), (unit) => unit.poll()));
+    if (this.#isClosed) return;
     this.settle();
     this.#top.endCycle();
     this.save();

@@ -172,6 +172,30 @@ describe.runIf(process.getuid?.() === 0)("a supervisor of an ordinary account", 
   });
 });
 
+test.concurrent("a status command that hangs does not hold up a stop", async ({ site }) => {
+  const web = site.initScript("web");
+  const hangs = site.script(
+    "hangs",
+    `[ "$1" = status ] && [ -e hang ] && exec tail -f ${site.write("hangs.data", "")}\n${web} "$@"\n`,
+  );
+  site.configure(
+    supervisor("app", [
+      service("stuck", `control = ${hangs}`, `cwd = ${site.directory}`, "stop-timeout = 0.5"),
+      site.worker("worker"),
+    ]),
+    "interval = 0.2",
+  );
+  const { done } = await site.start();
+  await site.until("app", "running");
+  site.write("hang", "");
+  await vi.waitUntil(() => site.processes().length === 2, patience);
+  void site.order({ command: "stop" });
+  // The status command has 60 s.
+  expect(await done).toMatchObject({ status: 0 });
+  expect(site.calls("web").at(-1)).toBe("stop");
+  expect(site.processes()).toEqual([]);
+});
+
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
   const program = site.foreground("worker");
   const start = site.script("start", `setsid ${program} x.y >/dev/null 2>&1 &\n`);
