@@ -72,6 +72,7 @@ export class Orders {
           : done(64, "The configuration is wrong, and the old one stays: the log says why");
       case "stop_children":
         tree.stopChildren();
+        tree.save();
         await tree.until(() => tree.root.phase === "stopped", tree.patience(tree.root));
         return done(0, "All children are stopped, until wake_up");
       case "stop":
@@ -107,12 +108,15 @@ export class Orders {
     switch (command) {
       case "start":
         tree.startChild(child);
+        tree.save();
         return await this.#settled(child, tell, "running", "finished");
       case "stop":
         tree.stopChild(child);
+        tree.save();
         return await this.#settled(child, tell, "stopped");
       case "restart":
         await tree.restartChild(child);
+        tree.save();
         return await this.#settled(child, tell, "running", "finished");
       case "status":
         tell({ report: child.describe() });

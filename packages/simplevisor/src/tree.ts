@@ -253,6 +253,11 @@ export class Tree {
     const old = this.#units.get(path);
     if (old?.spec.digest === spec.digest && old.spec.isExpected === spec.isExpected) return old.service;
     const unit = new Unit(spec, path, this.#workshop);
+    if (old) {
+      // What an operator has said holds, and counters do not go back. Which instances are held is not said by operators.
+      const { held, ...state } = old.service.dump();
+      unit.service.load({ ...state, up: false, ...(held !== undefined && !spec.instances && { held }) });
+    }
     this.#units.set(path, unit);
     return unit.service;
   }

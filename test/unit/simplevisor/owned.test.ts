@@ -276,6 +276,32 @@ test.concurrent("reload touches only what has changed", async ({ site }) => {
   expect((await site.report("app/a")).pid).toBe(before[0]!.pid);
 });
 
+test.concurrent(
+  "what an operator has stopped stays so when its entry has changed, or we are killed",
+  async ({ site }) => {
+    site.configure(supervisor("app", [site.worker("a"), site.worker("b")]));
+    const { child, done } = await site.start();
+    const { pid } = await site.until("app/a", "running");
+    process.kill(pid!, "SIGKILL");
+    await vi.waitUntil(async () => (await site.report("app/a")).restarts === 1, patience);
+    await site.until("app/b", "running");
+    await site.order({ command: "stop", path: "app/a" });
+    site.configure(supervisor("app", [site.worker("a", "timeout = 50"), site.worker("b", "timeout = 50")]));
+    expect(await site.order({ command: "reload" })).toMatchObject({ status: 0 });
+    await site.until("app/b", "running");
+    const changed = { phase: "stopped", wanted: false, restarts: 1 };
+    expect(await site.report("app/a")).toMatchObject(changed);
+
+    await site.order({ command: "stop", path: "app/b" });
+    child.kill("SIGKILL");
+    await done;
+    await site.start();
+    await site.until("app", "running");
+    expect(await site.report("app/a")).toMatchObject(changed);
+    expect(await site.report("app/b")).toMatchObject({ phase: "stopped", wanted: false });
+  },
+);
+
 test.concurrent("a wrong configuration changes nothing, and the log says why", async ({ site }) => {
   site.configure(supervisor("app", [site.worker("a")]));
   await site.start();
