@@ -34,6 +34,8 @@ export class Commanded implements Hands {
   readonly #service: Asked;
   #order = 0;
   #isPolling = false;
+  /** Its start command, as long as that is at work. */
+  #starting: Promise<unknown> = Promise.resolve();
 
   constructor(ways: Ways, service: Asked) {
     this.#ways = ways;
@@ -48,7 +50,9 @@ export class Commanded implements Hands {
         // Whatever is left of it would be in the way.
         if (before !== LSB.stopped) await this.#ways.stop();
         if (!isCurrent()) return;
-        const status = await this.#ways.start();
+        const starting = this.#ways.start();
+        this.#starting = starting;
+        const status = await starting;
         if (!isCurrent()) return;
         if (status !== 0) {
           this.#service.ended({ isOk: false, words: `its start command ended with ${status}` });
@@ -63,6 +67,9 @@ export class Commanded implements Hands {
 
   stop(): void {
     void this.#obey(async (isCurrent) => {
+      // What it still starts would be there after we have stopped it.
+      await this.#starting;
+      if (!isCurrent()) return;
       const status = await this.#ways.stop();
       if (!(await this.#wait(LSB.stopped, isCurrent))) return;
       this.#service.ended({ isOk: true, words: `its stop command ended with ${status}` });

@@ -196,6 +196,17 @@ test.concurrent("a status command that hangs does not hold up a stop", async ({ 
   expect(site.processes()).toEqual([]);
 });
 
+test.concurrent("who is stopped while it is being started stays stopped", async ({ site }) => {
+  const web = site.initScript("web");
+  const slow = site.script("slow", `[ "$1" = start ] && echo >begun && sleep 1\n${web} "$@"\n`);
+  site.configure(supervisor("app", [service("web", `control = ${slow}`, `cwd = ${site.directory}`)]));
+  await site.start();
+  await vi.waitUntil(() => existsSync(site.at("begun")), patience);
+  expect(await site.order({ command: "stop", path: "app/web" })).toMatchObject({ status: 0 });
+  expect(site.calls("web").filter((word) => word !== "status")).toEqual(["start", "stop"]);
+  expect(site.read("web.state")).toBe("");
+});
+
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
   const program = site.foreground("worker");
   const start = site.script("start", `setsid ${program} x.y >/dev/null 2>&1 &\n`);
