@@ -34,6 +34,7 @@ export class Commanded implements Hands {
   readonly #service: Asked;
   #order = 0;
   #isPolling = false;
+  #isRestarting = false;
   /** Its start command, as long as that is at work. */
   #starting: Promise<unknown> = Promise.resolve();
 
@@ -85,9 +86,21 @@ export class Commanded implements Hands {
     });
   }
 
+  /** Restart it by a command of its own: that it is down meanwhile is no failure. @returns the exit status */
+  async restart(run: () => Promise<number>): Promise<number> {
+    this.#order++;
+    this.#isRestarting = true;
+    try {
+      return await run();
+    } finally {
+      this.#isRestarting = false;
+    }
+  }
+
   /** Look how it is, unless an order is being obeyed. */
   async poll(): Promise<void> {
-    if (this.#isPolling || this.#service.phase === "starting" || this.#service.phase === "stopping") return;
+    if (this.#isPolling || this.#isRestarting) return;
+    if (this.#service.phase === "starting" || this.#service.phase === "stopping") return;
     this.#isPolling = true;
     const order = this.#order;
     try {

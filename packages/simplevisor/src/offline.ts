@@ -36,19 +36,21 @@ export async function atRest(
     else if (command === "check") await print(checkTree(child.describe()).text);
     if (command === "tree") return ExitStatus.ok;
     if (command === "check") return checkTree(child.describe()).isOk ? ExitStatus.ok : ExitStatus.nothing;
-    if (command !== "status") await act(tree, child.path, command);
+    const restarted = command === "status" ? undefined : await act(tree, child.path, command);
     if (!options.json) await print(`${child.path} is ${child.phase}\n`);
     else if (!isQuestion) await print(`${JSON.stringify(child.describe())}\n`);
     const isUp = child.phase === "running";
     if (command === "status") return isUp ? ExitStatus.ok : NOT_RUNNING;
-    return isUp === (command !== "stop") ? ExitStatus.ok : ExitStatus.nothing;
+    if (restarted) invocation.log.error(`its restart command ended with ${restarted}`);
+    return isUp === (command !== "stop") && !restarted ? ExitStatus.ok : ExitStatus.nothing;
   } finally {
     tree.close();
     place.release();
   }
 }
 
-async function act(tree: Tree, path: string, command: CommandName): Promise<void> {
+/** @returns the exit status of its own restart command, if that was run */
+async function act(tree: Tree, path: string, command: CommandName): Promise<number | undefined> {
   const unit = tree.unit(path);
   if (!unit || unit.spec.form.kind === "run") {
     throw new ConfigError(`Expected simplevisor to run for ${command} ${path}: it must own what it starts`);
@@ -56,7 +58,8 @@ async function act(tree: Tree, path: string, command: CommandName): Promise<void
   const { service } = unit;
   const settle = () => tree.until(() => !isMoving(service.phase), tree.patience(service));
   if (command === "restart" || command === "restart_child") {
-    if ((await unit.restartByCommand()) !== undefined) return await unit.poll();
+    const status = await unit.restartByCommand();
+    if (status !== undefined) return (await unit.poll(), status);
   }
   if (command !== "start") {
     service.stop();
@@ -66,4 +69,5 @@ async function act(tree: Tree, path: string, command: CommandName): Promise<void
     service.start();
     await settle();
   }
+  return undefined;
 }

@@ -114,10 +114,13 @@ export class Orders {
         tree.stopChild(child);
         tree.save();
         return await this.#settled(child, tell, "stopped");
-      case "restart":
-        await tree.restartChild(child);
+      case "restart": {
+        const status = (await tree.restartChild(child)) ?? 0;
         tree.save();
-        return await this.#settled(child, tell, "running", "finished");
+        if (status === 0) return await this.#settled(child, tell, "running", "finished");
+        tell({ report: child.describe() });
+        return done(1, `${child.path} is ${child.phase}: its restart command ended with ${status}`);
+      }
       case "status":
         tell({ report: child.describe() });
         return done(

@@ -189,10 +189,15 @@ export class Tree {
     this.settle();
   }
 
-  async restartChild(child: Child): Promise<void> {
-    const status = await this.#units.get(child.path)?.restartByCommand();
+  /** @returns the exit status of its own restart command, if it has one */
+  async restartChild(child: Child): Promise<number | undefined> {
+    const unit = this.#units.get(child.path);
+    const status = await unit?.restartByCommand();
     if (status === undefined) this.#locate(child.path)?.parent.restart(child);
+    // It may take a while to be there again; whoever could not be restarted is looked at now.
+    else if (status !== 0) await unit?.poll();
     this.settle();
+    return status;
   }
 
   describe(): ChildReport {

@@ -86,8 +86,11 @@ export class Unit {
   /** Run its own restart command. Undefined: it has none; else the exit status. */
   async restartByCommand(): Promise<number | undefined> {
     const { form } = this.spec;
-    if (form.kind !== "commands" || !form.restart || this.service.phase !== "running") return undefined;
-    return await this.#run(form.restart);
+    const hands = this.#hands;
+    if (form.kind !== "commands" || !form.restart || !(hands instanceof Commanded)) return undefined;
+    if (this.service.phase !== "running") return undefined;
+    const { restart } = form;
+    return await hands.restart(() => this.#run(restart));
   }
 
   /** Let go of it, whether it runs or not. */

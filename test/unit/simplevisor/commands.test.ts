@@ -207,6 +207,36 @@ test.concurrent("who is stopped while it is being started stays stopped", async 
   expect(site.read("web.state")).toBe("");
 });
 
+test.concurrent(
+  "a restart command may fail, and what it stops meanwhile has not failed",
+  async ({ site }) => {
+    const web = site.initScript("web");
+    const slow = site.script(
+      "slow",
+      `[ "$1" != restart ] && exec ${web} "$@"\n[ -e bad ] && exit 7\n${web} stop\nsleep 1\n${web} start\n`,
+    );
+    site.configure(
+      supervisor("app", [service("web", `control = ${slow}`, `cwd = ${site.directory}`)]),
+      "interval = 0.1",
+    );
+    const { done } = await site.start();
+    await site.until("app", "running");
+    expect(await site.order({ command: "restart", path: "app/web" })).toMatchObject({ status: 0 });
+    expect(site.calls("web").filter((word) => word !== "status")).toEqual(["start", "stop", "start"]);
+    expect((await site.report("app/web")).restarts).toBe(0);
+
+    site.write("bad", "");
+    const failed = {
+      status: 1,
+      stderr: expect.stringContaining("its restart command ended with 7") as string,
+    };
+    expect(await site.command("restart", "app/web")).toMatchObject(failed);
+    await site.order({ command: "stop_supervisor" });
+    await done;
+    expect(await site.command("restart", "app/web")).toMatchObject(failed);
+  },
+);
+
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
   const program = site.foreground("worker");
   const start = site.script("start", `setsid ${program} x.y >/dev/null 2>&1 &\n`);
