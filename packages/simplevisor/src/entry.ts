@@ -14,6 +14,7 @@ import {
 } from "@spoolwire/program";
 import { backOffDefaults, type BackOffOptions } from "./backoff.js";
 import type { Strategy } from "./child.js";
+import { isOrdered } from "./strategy.js";
 import { parsePattern, parseProbe, parseQueueCondition, type Probe, type QueueCondition } from "./probe.js";
 import { restartPolicies, type RestartPolicy } from "./service.js";
 import { serviceKeys, supervisorKeys } from "./keys.js";
@@ -138,6 +139,7 @@ class EntryReader {
     const expected = inherited ?? (said === "none" ? undefined : (said as Inherited));
     const children = this.#children(holders, block.at, expected);
     if (!values) return undefined;
+    if (isOrdered(values.strategy as Strategy)) this.#checkOrder(children, values.strategy, block.at);
     return {
       kind: "supervisor",
       name: this.#name(values.name, block),
@@ -194,6 +196,15 @@ class EntryReader {
     return children;
   }
 
+  /** Where each is started after the one before it, nobody can wait for one that comes later. */
+  #checkOrder(children: readonly Spec[], strategy: string, at: Position): void {
+    for (const [index, { name, depends }] of children.entries()) {
+      const later = children.slice(index + 1).find((other) => depends.includes(other.name));
+      if (later)
+        this.refuse(`Expected ${later.name} before ${name}, which depends on it, with ${strategy}`, at);
+    }
+  }
+
   #name(name: string, block: ConfigBlock): string {
     const at = block.entries.get("name")?.[0]?.at ?? block.at;
     if (/[/\s]/.test(name)) this.refuse(`Expected a name without slash and space, got "${name}"`, at);
@@ -244,7 +255,7 @@ class EntryReader {
       health: probe("health"),
       healthInterval: values["health-interval"],
       instances: attempt("instances", () => instancesOf(values.instances)),
-      scale: scale === undefined ? undefined : attempt("scale", () => parseQueueCondition(scale, "scale")),
+      scale: scale === undefined ? undefined : attempt("scale", () => scaleOf(scale)),
       scaleInterval: values["scale-interval"],
       digest: JSON.stringify(values),
     };
@@ -301,6 +312,12 @@ function instancesOf(text: string | undefined): ServiceSpec["instances"] {
     throw new ConfigError(`Expected instances to be N or N..M, got "${text}"`);
   }
   return { least: from, most: to };
+}
+
+function scaleOf(text: string): QueueCondition {
+  const condition = parseQueueCondition(text, "scale");
+  if (condition.isMore) return condition;
+  throw new ConfigError(`Expected scale to be for more than a limit (>), got "${text}"`);
 }
 
 function dependsOnItself(name: string, children: readonly Spec[], within: readonly string[] = []): boolean {

@@ -110,6 +110,11 @@ test.each([
     "one.conf:4: Expected a not to depend on itself",
   ],
   [
+    "a wait for one that comes later, where each comes after the one before",
+    `<entry>\ntype = supervisor\nstrategy = rest_for_one\n<children>\n${service("a", "run = x", "depends = b")}${service("b", "run = x")}</children>\n</entry>\n`,
+    "one.conf:1: Expected b before a, which depends on it, with rest_for_one",
+  ],
+  [
     "an unknown variable",
     "<entry>\ntype = service\nname = a\nrun = ${var_x}\n</entry>\n",
     "one.conf:4: Unknown variable ${var_x}",
@@ -134,6 +139,15 @@ test.each([
   vi.unstubAllEnvs();
   expect(stderr).toMatch(/^simplevisor: one\.conf:[15]: /);
   expect(stderr).toContain(message);
+});
+
+test("instances are for more work, not for less", async () => {
+  site.write("one.conf", service("a", "run = x", "instances = 1..2", "scale = queue:/x depth<5"));
+  expect(await check("one.conf", "check_configuration")).toMatchObject({
+    status: 64,
+    stderr:
+      'simplevisor: one.conf:6: Expected scale to be for more than a limit (>), got "queue:/x depth<5"\n',
+  });
 });
 
 test("a dollar sign that is no variable means itself; what the original knows is taken", async () => {
