@@ -27,7 +27,8 @@ export class LineCutter {
 
   /** The line that has no end yet is one too. */
   end(): void {
-    if (this.#rest !== "") this.#give(this.#rest);
+    const rest = this.#rest + this.#decoder.end();
+    if (rest !== "") this.#give(rest);
     this.#rest = "";
   }
 

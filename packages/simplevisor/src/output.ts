@@ -49,8 +49,9 @@ export class ServiceOutput {
     return this.#last;
   }
 
-  /** What was written before counts no more. */
+  /** What was written before counts no more; a line that it had no time to end does not begin the next one's. */
   forget(): void {
+    this.#cutter.end();
     this.#last.length = 0;
   }
 

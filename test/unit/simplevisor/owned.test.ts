@@ -326,6 +326,19 @@ test.concurrent("two that need each other's readiness come one after the other",
   await site.until("app/web", "running");
 });
 
+test.concurrent("what the one before wrote last does not begin a line of the next", async ({ site }) => {
+  const twice = site.script(
+    "twice",
+    `[ -e well ] && echo ready && exec tail -f well\necho >well\nprintf 'cut \\303'\n`,
+  );
+  site.configure(
+    supervisor("app", [service("a", `run = ${twice}`, `cwd = ${site.directory}`, "ready = log:^ready$")]),
+  );
+  await site.start();
+  await site.until("app/a", "running");
+  expect(site.read("log")).toContain("app/a| cut \ufffd\n");
+});
+
 test.concurrent("one that is found ill is restarted", async ({ site }) => {
   site.write("well", "");
   site.configure(
