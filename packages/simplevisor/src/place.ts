@@ -135,6 +135,19 @@ export class Place {
     return short(join(this.path, "notify", idOf(service)));
   }
 
+  /** The services of which there is a record. */
+  recorded(): string[] {
+    const directory = join(this.path, "processes");
+    return readdirSync(directory).flatMap((name) => {
+      try {
+        const { service } = JSON.parse(readFileSync(join(directory, name), "utf8")) as { service?: unknown };
+        return typeof service === "string" ? [service] : [];
+      } catch {
+        return []; // It was cut by a crash.
+      }
+    });
+  }
+
   /** What a successor must know of a service's process. */
   recordOf(service: string): {
     write(process: ProcessId): void;

@@ -5,7 +5,7 @@ import { logEvents } from "./event.js";
 import type { Place } from "./place.js";
 import { ServiceOutput } from "./output.js";
 import { Pool } from "./pool.js";
-import { writersIn } from "./proc.js";
+import { isThere, signal, writersIn } from "./proc.js";
 import { Slots } from "./run.js";
 import type { Store } from "./store.js";
 import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
@@ -13,6 +13,9 @@ import { Unit, type Workshop } from "./unit.js";
 
 /** A tree is let alone for so long when a timer is due at once: the clock of timers is coarse. */
 const LEAST_MS = 1;
+
+/** Whoever is in the configuration no more has so long to stop before it is killed: nothing else is known of it. */
+const DISMISS_MS = 10_000;
 
 export interface TreeOptions {
   readonly place: Place;
@@ -69,6 +72,8 @@ export class Tree {
     const writers = writersIn(this.#options.place.pipes);
     for (const unit of this.#units.values()) unit.clear(writers);
     for (const { service } of this.#units.values()) service.missed();
+    for (const path of this.#options.place.recorded())
+      if (!this.#units.get(path)?.output) this.#dismiss(path);
     this.#top.start();
     this.settle();
   }
@@ -275,6 +280,21 @@ export class Tree {
     const supervisor = old ?? new Supervisor(own, children, this.#workshop);
     this.#supervisors.set(path, supervisor);
     return supervisor;
+  }
+
+  /** Stop what runs of a service that is in the configuration no more, since our forerunner was here. */
+  #dismiss(path: string): void {
+    const record = this.#options.place.recordOf(path);
+    const process = record.read();
+    if (!process || !isThere(process)) return record.remove();
+    const words = "is in the configuration no more: it is stopped";
+    this.#workshop.report({ type: "note", path, words });
+    signal(-process.pid, "SIGTERM");
+    // Until then the record stays: if we end before, our successor sees to it.
+    setTimeout(() => {
+      if (isThere(process)) signal(-process.pid, "SIGKILL");
+      if (record.read()?.pid === process.pid) record.remove();
+    }, DISMISS_MS).unref();
   }
 
   #output(path: string): ServiceOutput {

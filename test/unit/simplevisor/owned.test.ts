@@ -215,6 +215,26 @@ test.concurrent(
 );
 
 test.concurrent(
+  "who has another name since the supervisor was killed does not run twice",
+  async ({ site }) => {
+    const run = `run = tail -f ${site.write("data", "")}`;
+    site.configure(supervisor("app", [service("old", run), site.worker("b")]));
+    const { child, done } = await site.start();
+    const { pid } = await site.until("app/old", "running");
+    const b = await site.until("app/b", "running");
+    child.kill("SIGKILL");
+    await done;
+    site.configure(supervisor("app", [service("new", run), site.worker("b")]));
+    await site.start();
+    await site.until("app/new", "running");
+    expect((await site.report("app/b")).pid).toBe(b.pid);
+    await vi.waitUntil(() => !isThere(pid!), patience);
+    expect(site.processes().length).toBe(2);
+    expect(site.read("log")).toContain("app/old: is in the configuration no more: it is stopped");
+  },
+);
+
+test.concurrent(
   "a second supervisor of the same configuration refuses, and names the first",
   async ({ site }) => {
     site.configure(supervisor("app", [site.worker("a")]));
