@@ -60,14 +60,9 @@ export class Pool {
       return undefined;
     });
     if (value === undefined || this.#isClosed) return;
-    // What was started before us, and taken over, is as many as were needed a moment ago.
-    this.#scaler ??= new Scaler(
-      least,
-      most,
-      condition.limit,
-      children.filter((child) => child.isWanted).length,
-    );
-    const before = this.#scaler.count;
+    // What was started before us, and taken over, is as many as were needed a moment ago; it may be fewer than must be.
+    const before = this.#scaler?.count ?? children.filter((child) => child.isWanted).length;
+    this.#scaler ??= new Scaler(least, most, condition.limit, before);
     const count = this.#scaler.look(value);
     if (count === before) return;
     this.#around.report({ type: "note", path, words: `${before} -> ${count} instances` });

@@ -70,6 +70,23 @@ test("consumers come with a deep queue and go with a shallow one, and nothing is
   expect(done.sort()).toEqual(added.sort());
 });
 
+test("as many as there must be run, whatever there was before", async ({ site }) => {
+  const configure = (instances: string) => {
+    const scale = `scale = queue:${site.at("queue")} depth>10`;
+    const worker = site.worker("worker", `instances = ${instances}`, scale, "scale-interval = 0.1");
+    site.configure(supervisor("app", [worker]));
+  };
+  configure("1..4");
+  const { done } = await site.start();
+  await site.until("app/worker/1", "running");
+  await site.order({ command: "stop" });
+  await done;
+  configure("3..4");
+  await site.start();
+  await site.until("app/worker/3", "running");
+  expect((await site.report("app/worker/4")).phase).toBe("stopped");
+});
+
 test("receivers come with what waits at the broker, and go when it is taken", async ({ site }) => {
   await using broker = await startEmbedded();
   const { uri, auth, directory } = broker;
