@@ -11,6 +11,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { signal as send } from "./proc.js";
 import { TIMED_OUT } from "./run.js";
+import { timerMs } from "./timer.js";
 
 const options = [
   { name: "count", type: "integer", short: "c", value: "N", min: 1, help: "run the command so often" },
@@ -46,7 +47,7 @@ export function main(argv: readonly string[]): Promise<number> {
     return await runService(invocation, GRACE, async (service) => {
       service.up();
       for (let done = 0; done < count && !signal.aborted; done++) {
-        if (done > 0) await sleep(pause * 1000, undefined, { signal }).catch(() => undefined);
+        if (done > 0) await sleep(timerMs(pause), undefined, { signal }).catch(() => undefined);
         if (signal.aborted) break;
         const result = await runOnce(operands, timeout, signal);
         if (result !== 0) return signal.aborted ? 0 : result;
@@ -77,7 +78,7 @@ async function runOnce(
     hasTimedOut = true;
     stop();
   };
-  const timer = timeout === Infinity ? undefined : setTimeout(late, timeout * 1000);
+  const timer = timeout === Infinity ? undefined : setTimeout(late, timerMs(timeout));
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
   try {

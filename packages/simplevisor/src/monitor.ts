@@ -1,5 +1,6 @@
 import { holds, type Probe, type ProbeContext } from "./probe.js";
 import type { Service } from "./service.js";
+import { timerMs } from "./timer.js";
 
 /** While a service becomes ready it is looked at so often, milliseconds. */
 const READY_MS = 100;
@@ -43,7 +44,7 @@ export class Monitor {
   /** It is ready: see that it stays well. */
   watch(): void {
     clearTimeout(this.#timer);
-    if (this.#options.health) this.#later(this.#options.healthInterval * 1000, () => this.#lookHealth());
+    if (this.#options.health) this.#later(timerMs(this.#options.healthInterval), () => this.#lookHealth());
   }
 
   close(): void {

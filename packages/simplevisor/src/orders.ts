@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Child, ChildReport } from "./child.js";
 import type { Answer, Order } from "./control.js";
 import { checkTree } from "./draw.js";
+import { timerMs } from "./timer.js";
 import type { Tree } from "./tree.js";
 
 const done = (status: number, words?: string): Answer => ({
@@ -42,7 +43,7 @@ export class Orders {
   async pause(seconds: number, stopping: AbortSignal): Promise<void> {
     this.#wake = new AbortController();
     const signal = AbortSignal.any([stopping, this.#wake.signal]);
-    await sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
+    await sleep(timerMs(seconds), undefined, { signal }).catch(() => undefined);
   }
 
   async obey(order: Order, tell: (answer: Answer) => void, gone: AbortSignal): Promise<Answer> {

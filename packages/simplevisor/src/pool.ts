@@ -2,6 +2,7 @@ import type { Report } from "./event.js";
 import { measureQueue, type QueueCondition } from "./probe.js";
 import { Scaler } from "./scale.js";
 import type { Supervisor } from "./supervisor.js";
+import { timerMs } from "./timer.js";
 
 export interface PoolOptions {
   readonly least: number;
@@ -48,7 +49,7 @@ export class Pool {
   #wait(): void {
     this.#timer = setTimeout(() => {
       void this.#look().finally(() => this.#isClosed || this.#wait());
-    }, this.#options.interval * 1000).unref();
+    }, timerMs(this.#options.interval)).unref();
   }
 
   async #look(): Promise<void> {

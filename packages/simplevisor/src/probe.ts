@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { ConfigError } from "@spoolwire/program";
 import { inspectQueue } from "@spoolwire/dirq";
 import { missingHelper } from "./notified.js";
+import { timerMs } from "./timer.js";
 import { splitWords } from "./words.js";
 
 /** Depth in elements, age of the oldest in seconds; a queue that is not there is empty. */
@@ -120,9 +121,9 @@ export async function holds(probe: Probe, context: ProbeContext): Promise<boolea
       case "notify":
         return context.isNotified();
       case "tcp":
-        return await canConnect(probe.host, probe.port, context.timeout * 1000);
+        return await canConnect(probe.host, probe.port, timerMs(context.timeout));
       case "queue": {
-        const value = await measureQueue(probe.condition, AbortSignal.timeout(context.timeout * 1000));
+        const value = await measureQueue(probe.condition, AbortSignal.timeout(timerMs(context.timeout)));
         return probe.condition.isMore ? value > probe.condition.limit : value < probe.condition.limit;
       }
     }

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { LineCutter } from "./lines.js";
 import { signal } from "./proc.js";
+import { timerMs } from "./timer.js";
 
 /** What a command that could not be started, and one that took too long, end with; as shells and timeout(1) have it. */
 const NOT_STARTED = 127;
@@ -41,7 +42,7 @@ export function runCommand([file = "", ...args]: readonly string[], options: Run
       hasTimedOut = true;
       line(`killed after ${timeout} s`);
       if (child.pid !== undefined) signal(-child.pid, "SIGKILL");
-    }, timeout * 1000);
+    }, timerMs(timeout));
     for (const stream of [child.stdout, child.stderr]) {
       const cutter = new LineCutter(line);
       stream.on("data", (chunk: Buffer) => cutter.take(chunk)).on("error", () => undefined);

@@ -9,6 +9,7 @@ import { isThere, signal, writersIn } from "./proc.js";
 import { Slots } from "./run.js";
 import type { Store } from "./store.js";
 import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
+import { timerMs } from "./timer.js";
 import { Unit, type Workshop } from "./unit.js";
 
 /** A tree is let alone for so long when a timer is due at once: the clock of timers is coarse. */
@@ -115,7 +116,7 @@ export class Tree {
     const { wakeMs } = this.#top;
     if (wakeMs !== Infinity) {
       const ms = Math.max(LEAST_MS, wakeMs - performance.now());
-      this.#timer = setTimeout(() => this.settle(), Math.min(ms, 2 ** 31 - 1));
+      this.#timer = setTimeout(() => this.settle(), timerMs(ms / 1000));
     }
     for (const observer of this.#observers) observer();
   }
@@ -132,7 +133,7 @@ export class Tree {
       const look = () => {
         if (condition() || this.#isClosed) done(condition());
       };
-      const timer = setTimeout(() => done(condition()), seconds * 1000);
+      const timer = setTimeout(() => done(condition()), timerMs(seconds));
       this.#observers.add(look);
     });
   }
@@ -141,7 +142,7 @@ export class Tree {
   async stop(): Promise<void> {
     this.#top.stop();
     this.settle();
-    await this.until(() => this.#top.phase === "stopped", 2 ** 31 / 1000 - 1);
+    await this.until(() => this.#top.phase === "stopped", Infinity);
   }
 
   /** Stop all children, and supervise on: they stay stopped until they are wanted again. */

@@ -1,6 +1,7 @@
 // Services that have only commands, as configurations of the original know them, with real scripts.
 import { spawn } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, vi } from "vitest";
 import { endWithUs } from "../../helpers/broker.js";
 import { run, start } from "../../helpers/programs.js";
@@ -236,6 +237,30 @@ test.concurrent(
     expect(await site.command("restart", "app/web")).toMatchObject(failed);
   },
 );
+
+test.concurrent("times of more than 24 days are long, not short", async ({ site }) => {
+  const long = "timeout = 3000000";
+  site.configure(
+    supervisor("app", [
+      service(
+        "web",
+        `control = ${site.initScript("web")}`,
+        long,
+        "health = command:true",
+        "health-interval = 3000000",
+      ),
+      site.worker("worker", long),
+    ]),
+    "interval = 3000000",
+  );
+  await site.start();
+  expect(await site.command("restart", "app/worker")).toMatchObject({ status: 0 });
+  await site.until("app", "running");
+  await sleep(300);
+  // Before the start, and after it; and one of the first cycle, if that came later.
+  expect(site.calls("web").filter((word) => word === "status").length).toBeLessThan(5);
+  expect((await site.report("app/web")).restarts).toBe(0);
+});
 
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
   const program = site.foreground("worker");
