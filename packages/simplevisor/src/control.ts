@@ -24,6 +24,9 @@ export type Obey = (order: Order, tell: (answer: Answer) => void, gone: AbortSig
 /** An order is short; whoever sends more is cut off. */
 const LONGEST_ORDER = 10_000;
 
+/** So much may wait for a reader, in characters: all that is kept of a service, and as much again that comes. */
+const MOST_WAITING = 20_000_000;
+
 /** At the end answers have so long, milliseconds. */
 const LAST_ANSWERS_MS = 1000;
 
@@ -77,8 +80,9 @@ export class ControlServer {
     });
     socket.on("error", () => undefined);
     const tell = (answer: Answer) => {
-      // A reader that is stuck loses lines, not our memory.
-      if (socket.writable && socket.writableLength < 1_000_000) socket.write(`${JSON.stringify(answer)}\n`);
+      // A reader that is stuck loses lines, not our memory; the other answers are few.
+      if ("line" in answer && socket.writableLength > MOST_WAITING) return;
+      if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
     };
     let received = "";
     socket.setEncoding("utf8").on("data", (text: string) => {

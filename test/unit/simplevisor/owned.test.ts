@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Order } from "@spoolwire/simplevisor";
+import type { Answer, Order } from "@spoolwire/simplevisor";
 import { expect, vi } from "vitest";
 import { endWithUs } from "../../helpers/broker.js";
 import { isThere, patience, service, supervisor, test } from "./helpers.js";
@@ -357,6 +357,20 @@ test.concurrent("what the one before wrote last does not begin a line of the nex
   await site.start();
   await site.until("app/a", "running");
   expect(site.read("log")).toContain("app/a| cut \ufffd\n");
+});
+
+test.concurrent("logs tells all that is kept, however long the lines are", async ({ site }) => {
+  const run = site.script(
+    "big",
+    `head -c 4000000 /dev/zero\necho\necho end\nexec tail -f ${site.write("data", "")}\n`,
+  );
+  site.configure(supervisor("app", [service("a", `run = ${run}`, "ready = log:^end$")]));
+  await site.start();
+  await site.until("app/a", "running");
+  const lines: string[] = [];
+  const take = (answer: Answer) => "line" in answer && lines.push(answer.line);
+  expect(await site.order({ command: "logs", path: "app/a" }, take)).toMatchObject({ status: 0 });
+  expect([lines.length, lines[0], lines.at(-1)]).toEqual([200, "\0".repeat(8192), "end"]);
 });
 
 test.concurrent("one that is found ill is restarted", async ({ site }) => {
