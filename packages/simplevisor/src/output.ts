@@ -30,8 +30,13 @@ export class ServiceOutput {
     });
     const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     this.#socket = new Socket({ fd: descriptor, readable: true, writable: false });
-    this.#socket.on("data", (chunk: Buffer) => this.#cutter.take(chunk)).on("error", () => undefined);
-    this.#socket.unref();
+    this.#socket.on("data", (chunk: Buffer) => {
+      this.#cutter.take(chunk);
+      // A piece at a time: who writes without end does not keep us from all else.
+      this.#socket.pause();
+      setImmediate(() => this.#socket.resume());
+    });
+    this.#socket.on("error", () => undefined).unref();
   }
 
   /** Hand a descriptor for the service to `use`; it is closed when that returns. */

@@ -373,6 +373,24 @@ test.concurrent("logs tells all that is kept, however long the lines are", async
   expect([lines.length, lines[0], lines.at(-1)]).toEqual([200, "\0".repeat(8192), "end"]);
 });
 
+test.concurrent(
+  "one that writes without end does not keep the others from being seen to",
+  async ({ site }) => {
+    site.configure(
+      supervisor("app", [service("flood", "run = yes"), site.worker("b")]),
+      "interval = 3600\nlogsize = 1000000",
+    );
+    const { child, done } = await site.start();
+    await site.until("app", "running");
+    const began = performance.now();
+    for (let n = 0; n < 3; n++) await site.report();
+    // It was 50 s when all that was there was read first; it is 1 s.
+    expect(performance.now() - began).toBeLessThan(20_000);
+    child.kill("SIGTERM");
+    await done;
+  },
+);
+
 test.concurrent("one that is found ill is restarted", async ({ site }) => {
   site.write("well", "");
   site.configure(
