@@ -82,11 +82,10 @@ export class Tree {
   /** Be as these entries say from now on: what has not changed is not touched. */
   use(spec: Spec): void {
     this.#options.place.outputs(Array.from(ownedPaths(spec, "")));
-    const old = [...this.#units.keys()];
     const child = this.#build(spec, "");
     this.#top.replace(topPolicy, [child]);
-    // What is gone from the configuration is stopped by the tree; it is asked no more.
-    for (const path of old) if (!this.find(path)) this.#units.delete(path);
+    // What is gone from the configuration is stopped by the tree; it is asked no more, nor if a supervisor has its name.
+    for (const [path, unit] of this.#units) if (this.find(path) !== unit.service) this.#units.delete(path);
     for (const [path, pool] of this.#pools) {
       if (this.find(path)) continue;
       pool.close();
@@ -263,7 +262,7 @@ export class Tree {
   #unit(spec: ServiceSpec, path: string): Child {
     const old = this.#units.get(path);
     if (old?.spec.digest === spec.digest && old.spec.isExpected === spec.isExpected) return old.service;
-    const unit = new Unit(spec, path, this.#workshop);
+    const unit = new Unit(spec, path, this.#workshop, old);
     if (old) {
       // What an operator has said holds, and counters do not go back. Which instances are held is not said by operators.
       const { held, ...state } = old.service.dump();

@@ -1,5 +1,5 @@
 import type { Logger } from "@spoolwire/program";
-import type { Surroundings } from "./child.js";
+import { isUp, type Surroundings } from "./child.js";
 import { Commanded } from "./commanded.js";
 import type { ServiceSpec } from "./entry.js";
 import { Monitor, type Watched } from "./monitor.js";
@@ -34,9 +34,12 @@ export class Unit {
   readonly #monitor: Monitor;
   readonly #hands: Owner | Commanded;
   readonly #notified: Notified | undefined;
+  /** Whose place it takes, as long as that may still be there. */
+  #before: Unit | undefined;
 
-  constructor(spec: ServiceSpec, path: string, workshop: Workshop) {
+  constructor(spec: ServiceSpec, path: string, workshop: Workshop, before?: Unit) {
     this.spec = spec;
+    this.#before = before;
     this.#workshop = workshop;
     const { form } = spec;
     const { settle } = workshop;
@@ -79,6 +82,7 @@ export class Unit {
 
   /** A cycle of supervision: look at what would not tell by itself. */
   async poll(): Promise<void> {
+    if (!this.#hasPlace()) return;
     if (this.#hands instanceof Commanded) await this.#hands.poll();
     else this.#hands.record();
   }
@@ -91,6 +95,12 @@ export class Unit {
     if (this.service.phase !== "running") return undefined;
     const { restart } = form;
     return await hands.restart(() => this.#run(restart));
+  }
+
+  /** What is found before that is not ours, and about to be stopped. */
+  #hasPlace(): boolean {
+    if (this.#before && !isUp(this.#before.service) && this.#before.#hasPlace()) this.#before = undefined;
+    return !this.#before;
   }
 
   /** Let go of it, whether it runs or not. */

@@ -262,6 +262,32 @@ test.concurrent("times of more than 24 days are long, not short", async ({ site 
   expect((await site.report("app/web")).restarts).toBe(0);
 });
 
+test.concurrent(
+  "a reload changes a service without a failure, or puts a supervisor in its place",
+  async ({ site }) => {
+    const web = site.initScript("web");
+    const slow = site.script("slow", `[ "$1" = stop ] && sleep 1\nexec ${web} "$@"\n`);
+    const configure = (entry: string) =>
+      site.configure(supervisor("app", [entry, site.worker("worker")]), "interval = 0.1");
+    configure(service("web", `control = ${slow}`));
+    await site.start();
+    await site.until("app", "running");
+    configure(service("web", `control = ${slow}`, "timeout = 50"));
+    expect(await site.order({ command: "reload" })).toMatchObject({ status: 0 });
+    await vi.waitUntil(() => site.calls("web").filter((word) => word === "start").length === 2, patience);
+    expect((await site.until("app/web", "running")).restarts).toBe(0);
+    expect(site.read("log")).not.toContain("app/web: is found running");
+
+    configure(supervisor("web", [site.worker("below")]));
+    expect(await site.order({ command: "reload" })).toMatchObject({ status: 0 });
+    await site.until("app/web", "running");
+    const asked = site.calls("web").length;
+    await site.order({ command: "wake_up" });
+    await sleep(500);
+    expect(site.calls("web").length).toBe(asked);
+  },
+);
+
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
   const program = site.foreground("worker");
   const start = site.script("start", `setsid ${program} x.y >/dev/null 2>&1 &\n`);
