@@ -57,6 +57,8 @@ test.concurrent(
       ["web", "running"],
       ["more", "stopped"],
     ]);
+    // It runs when the loop does; what that starts may still be on its way.
+    await vi.waitUntil(() => site.read("receiver.words"), patience);
     expect(site.read("receiver.words")).toBe(
       `--config ${site.directory}/receiver.conf --no-daemon hello world\n`,
     );
@@ -115,11 +117,15 @@ test.concurrent("a pid file that is none is a fault of its service alone", async
   const [receiver, sender] = [site.foreground("receiver"), site.foreground("sender")];
   mkdirSync(site.at("receiver.pid"));
   site.configure(
-    supervisor("app", [
-      service("receiver", `daemon = ${site.at("receiver.pid")}`, `start = ${receiver}`),
-      service("sender", `daemon = ${site.at("sender.pid")}`, `start = ${sender}`, "stop-timeout = 0.5"),
-      site.worker("worker"),
-    ]),
+    supervisor(
+      "app",
+      [
+        service("receiver", `daemon = ${site.at("receiver.pid")}`, `start = ${receiver}`),
+        service("sender", `daemon = ${site.at("sender.pid")}`, `start = ${sender}`, "stop-timeout = 0.5"),
+        site.worker("worker"),
+      ],
+      "adjustments = 12",
+    ),
     "interval = 0.2",
   );
   await site.start();
