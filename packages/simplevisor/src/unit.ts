@@ -69,8 +69,11 @@ export class Unit {
     const process = this.#workshop.place.recordOf(this.service.path).read();
     if (process && this.#hands.adopt(process)) {
       this.service.found(process.pid);
-      await this.#notified?.listen();
       this.#monitor.watch();
+      // It runs, and has said that it is ready: that it is not heard any more is no reason to leave all of them alone.
+      await this.#notified?.listen().catch(({ message: words }: Error) => {
+        this.#workshop.report({ type: "problem", path: this.service.path, words });
+      });
     }
   }
 

@@ -92,6 +92,22 @@ exec tail -f ${site.write("data", "")}
   });
 });
 
+test("one that cannot be heard after a take-over is supervised all the same", async ({ site }) => {
+  site.script("setpriv", "exit 1\n");
+  site.write("systemd-socket-activate", "");
+  const entry = (...lines: string[]) => service("a", `run = tail -f ${site.write("data", "")}`, ...lines);
+  site.configure(supervisor("app", [entry()]));
+  const first = await site.start();
+  const { pid } = await site.until("app/a", "running");
+  first.child.kill("SIGKILL");
+  await first.done;
+  site.configure(supervisor("app", [entry("ready = notify")]));
+  vi.stubEnv("PATH", `${site.directory}:${process.env.PATH}`);
+  await site.start().finally(() => vi.unstubAllEnvs());
+  expect((await site.until("app/a", "running")).pid).toBe(pid);
+  expect(site.read("log")).toContain("app/a: systemd-socket-activate has ended");
+});
+
 /** The process that hears what the services of a supervisor say, once it was started by the first message. */
 function readerOf(supervisor: number | undefined): number | undefined {
   return readdirSync("/proc")
