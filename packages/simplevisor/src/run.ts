@@ -72,6 +72,11 @@ export class Slots {
     this.#free = count;
   }
 
+  /** Whether the next one must wait. */
+  get isBusy(): boolean {
+    return this.#free === 0;
+  }
+
   async with<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -137,6 +137,18 @@ export class Service implements Child {
     }
   }
 
+  /** What is to be done for it waits for its turn: its deadline does not run meanwhile. What is returned ends that. */
+  pause(): () => void {
+    if (this.#dueMs === Infinity || !isUp(this)) return () => undefined;
+    const since = this.#since;
+    const leftMs = this.#dueMs - this.#around.clock();
+    this.#dueMs = Infinity;
+    return () => {
+      // Unless something else has become of it.
+      if (this.#since === since) this.#dueMs = this.#around.clock() + leftMs;
+    };
+  }
+
   endCycle(): void {
     // A service has no cycles.
   }

@@ -161,12 +161,19 @@ export class Unit {
   }
 
   async #run(words: readonly string[]): Promise<number> {
-    const { slots, place } = this.#workshop;
+    const { slots, place, settle } = this.#workshop;
     const { timeout, cwd } = this.spec;
     const env = { ...process.env, ...this.spec.env };
     const began = (pid: number) => place.noteCommand(pid);
     const line = (text: string) => this.#debug(text);
-    return await slots.with(() => runCommand(words, { timeout, cwd, env, began, line }));
+    const run = () => runCommand(words, { timeout, cwd, env, began, line });
+    if (!slots.isBusy) return await slots.with(run);
+    const resume = this.service.pause();
+    return await slots.with(() => {
+      resume();
+      settle();
+      return run();
+    });
   }
 
   /** What its commands say. */

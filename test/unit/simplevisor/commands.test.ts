@@ -294,6 +294,18 @@ test.concurrent(
   },
 );
 
+test.concurrent("who waits for its turn is not late for that", async ({ site }) => {
+  const slow = (name: string) =>
+    site.script(`slow-${name}`, `[ "$1" = start ] && sleep 0.6\nexec ${site.initScript(name)} "$@"\n`);
+  const names = ["a", "b", "c", "d", "e"];
+  const entries = names.map((name) => service(name, `control = ${slow(name)}`, "timeout = 2"));
+  site.configure(supervisor("app", entries), "interval = 3600\njobs = 1");
+  await site.start();
+  await site.until("app", "running");
+  const { children } = await site.report();
+  expect(children!.map(({ restarts }) => restarts)).toEqual([0, 0, 0, 0, 0]);
+});
+
 test.concurrent("pattern: found in the process table, and ended from there", async ({ site }) => {
   const program = site.foreground("worker");
   const start = site.script("start", `setsid ${program} x.y >/dev/null 2>&1 &\n`);
