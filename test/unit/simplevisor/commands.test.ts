@@ -143,10 +143,10 @@ test.concurrent(
   async ({ site }) => {
     const receiver = site.foreground("receiver");
     utimesSync(site.write("receiver.pid", `${process.pid}\n`), 1, 1);
-    site.configure(
-      service("receiver", `daemon = ${site.at("receiver.pid")}`, `start = ${receiver}`, "timeout = 10"),
-    );
-    expect(await site.command("start")).toMatchObject({ status: 0, stdout: "receiver is running\n" });
+    const daemon = `daemon = ${site.at("receiver.pid")}`;
+    site.configure(supervisor("app", [service("receiver", daemon, `start = ${receiver}`, "timeout = 10")]));
+    await site.start();
+    await site.until("app/receiver", "running");
     expect(site.read("receiver.pid")).not.toBe(`${process.pid}\n`);
     expect(await site.command("stop")).toMatchObject({ status: 0 });
   },
