@@ -53,6 +53,7 @@ export const serviceKeys = [
     type: "number",
     aliases: ["health_interval"],
     default: 10,
+    min: 0.05,
     help: "seconds between two looks",
   },
   { name: "instances", type: "string", help: "how many of it: N, or N..M" },

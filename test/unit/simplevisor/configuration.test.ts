@@ -98,6 +98,11 @@ test.each([
     "one.conf:6: Expected one <entry> that holds all others, got a second one",
   ],
   [
+    "looks without a pause",
+    "<entry>\ntype = service\nname = a\nrun = x\nhealth-interval = 0\n</entry>\n",
+    'one.conf:5: Expected health-interval to be a number >= 0.05, got "0"',
+  ],
+  [
     "a name twice",
     `<entry>\ntype = supervisor\n<children>\n${"<entry>\ntype = service\nname = a\nrun = x\n</entry>\n".repeat(2)}</children>\n</entry>\n`,
     "one.conf:9: Expected each name once among children, got a again after line 4",
