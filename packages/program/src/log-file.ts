@@ -75,7 +75,7 @@ export class FileTarget implements LogTarget {
 
   #append(line: string): void {
     const time = new Date(this.#now()).toISOString();
-    const start = this.#isCut ? "\n" : "";
+    const start = this.#isCut && fstatSync(this.#descriptor).size > 0 ? "\n" : "";
     const bytes = Buffer.from(`${start}${time} ${this.#program}[${process.pid}]: ${line}\n`);
     for (let done = 0; done < bytes.length;) {
       done += writeSync(this.#descriptor, bytes, done);

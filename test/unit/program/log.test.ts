@@ -148,24 +148,29 @@ describe("a log file", () => {
     expect(() => target.write("error", "no space left")).not.toThrow();
   });
 
-  test("whose last line has no room is cut there, and nothing more is put into that line", () => {
-    const script = `
+  test.each([500, 0])(
+    "whose last line has no room is cut there, and goes on with a new one behind %d bytes",
+    (kept) => {
+      const script = `
       import { truncateSync } from "node:fs";
       import { FileTarget } from "@spoolwire/program";
       const target = new FileTarget("${path}", "prog");
       target.write("info", "x".repeat(2000));
-      truncateSync("${path}", 500);
+      truncateSync("${path}", ${kept});
       target.write("info", "again");`;
-    const node = `'${process.execPath}' --input-type=module -e '${script}'`;
-    const { stderr, status } = spawnSync("bash", ["-c", `trap "" XFSZ; ulimit -f 1; ${node}`], { cwd: root });
-    expect({ stderr: String(stderr), status }).toEqual({ stderr: "", status: 0 });
-    expect(read("prog.log").split("\n")).toEqual([
-      expect.stringMatching(/: x+$/),
-      expect.stringMatching(/^\S+ prog\[\d+\]: warning: 1 lines of this log could not be written$/),
-      expect.stringMatching(/^\S+ prog\[\d+\]: again$/),
-      "",
-    ]);
-  });
+      const node = `'${process.execPath}' --input-type=module -e '${script}'`;
+      const { stderr, status } = spawnSync("bash", ["-c", `trap "" XFSZ; ulimit -f 1; ${node}`], {
+        cwd: root,
+      });
+      expect({ stderr: String(stderr), status }).toEqual({ stderr: "", status: 0 });
+      expect(read("prog.log").split("\n")).toEqual([
+        ...(kept > 0 ? [expect.stringMatching(/: x+$/) as string] : []),
+        expect.stringMatching(/^\S+ prog\[\d+\]: warning: 1 lines of this log could not be written$/),
+        expect.stringMatching(/^\S+ prog\[\d+\]: again$/),
+        "",
+      ]);
+    },
+  );
 
   test("that cannot be opened is the file's own error", () => {
     expect(() => new FileTarget(join(directory, "no/prog.log"), "prog")).toThrow(/ENOENT.*no\/prog.log/);
