@@ -62,8 +62,8 @@ export interface HeldElement<Content> {
 /** How long elements are taken without a pause before timers and sockets have their turn, milliseconds. */
 const SLICE_MS = 10;
 
-/** Most names that are remembered for not being told of twice. */
-const MOST_TOLD = 10_000;
+/** Most names that are remembered for not being told of twice: what may not be locked is met at each look. */
+const MOST_TOLD = 100_000;
 
 /** What consuming needs besides the contract. */
 export interface Consumed<Content> extends Reading<Content> {

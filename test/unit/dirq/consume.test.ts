@@ -521,6 +521,27 @@ describe.each(Object.entries(types))("consuming a %s queue", (type, open) => {
     },
   );
 
+  test("tells once of each that it may not lock, though it meets all of them again and again", async () => {
+    const many = 10_100;
+    const stop = new AbortController();
+    let denied = 0;
+    const calls = new Proxy(fs, {
+      get: (_, name) => {
+        const call = Reflect.get(fs, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (!args.some((file) => /\.lck$|\/locked$/.test(String(file)))) return call(...args);
+          if (++denied === 2 * many) stop.abort();
+          throw Object.assign(new Error("EPERM"), { code: "EPERM" });
+        };
+      },
+    }) as FileCalls;
+    const { consume, add } = open({}, { calls });
+    for (let n = 0; n < many; n++) add("a");
+    let told = 0;
+    expect((await consume({ signal: stop.signal, onEvent: () => told++ }).next()).done).toBe(true);
+    expect([denied >= 2 * many, told]).toEqual([true, many]);
+  }, 60_000);
+
   test("refuses an option that it does not know", () => {
     const how = { prefech: 3 } as ConsumeOptions;
     expect(() => open().queue.consume(how)).toThrow(TypeError);
