@@ -21,6 +21,8 @@ export interface Ways {
 export interface Asked {
   readonly phase: string;
   readonly isWanted: boolean;
+  /** Its deadline does not run until what is returned is called. */
+  pause(): () => void;
   began(): void;
   ready(): void;
   found(): void;
@@ -68,8 +70,10 @@ export class Commanded implements Hands {
 
   stop(): void {
     void this.#obey(async (isCurrent) => {
-      // What it still starts would be there after we have stopped it.
+      // What it still starts would be there after we have stopped it. That has a limit of its own.
+      const resume = this.#service.pause();
       await this.#starting;
+      resume();
       if (!isCurrent()) return;
       const status = await this.#ways.stop();
       if (!(await this.#wait(LSB.stopped, isCurrent))) return;

@@ -149,6 +149,9 @@ function metricsOf({ path, phase, restarts }: ChildReport): Metric[] {
 
 /** How long a whole tree may take to stop, seconds: each after the other, and each killed at its end. */
 export function patienceOf(spec: Spec): number {
-  if (spec.kind === "service") return spec.stopTimeout + 1;
+  if (spec.kind === "service") {
+    // A start command that is at work is waited for.
+    return spec.stopTimeout + (spec.form.kind === "run" ? 0 : spec.timeout) + 1;
+  }
   return spec.children.reduce((sum, child) => sum + patienceOf(child), 10);
 }

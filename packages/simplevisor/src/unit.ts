@@ -152,6 +152,7 @@ export class Unit {
       get isWanted() {
         return service.isWanted;
       },
+      pause: () => this.#pause(),
       began: () => service.began(),
       ready: () => this.#monitor.begin(),
       found: () => (service.found(), this.#monitor.watch(), settle()),
@@ -161,19 +162,21 @@ export class Unit {
   }
 
   async #run(words: readonly string[]): Promise<number> {
-    const { slots, place, settle } = this.#workshop;
+    const { slots, place } = this.#workshop;
     const { timeout, cwd } = this.spec;
     const env = { ...process.env, ...this.spec.env };
     const began = (pid: number) => place.noteCommand(pid);
     const line = (text: string) => this.#debug(text);
     const run = () => runCommand(words, { timeout, cwd, env, began, line });
     if (!slots.isBusy) return await slots.with(run);
+    const resume = this.#pause();
+    return await slots.with(() => (resume(), run()));
+  }
+
+  /** Its deadline does not run until what is returned is called. */
+  #pause(): () => void {
     const resume = this.service.pause();
-    return await slots.with(() => {
-      resume();
-      settle();
-      return run();
-    });
+    return () => (resume(), this.#workshop.settle());
   }
 
   /** What its commands say. */

@@ -214,6 +214,18 @@ test.concurrent("who is stopped while it is being started stays stopped", async 
   expect(site.read("web.state")).toBe("");
 });
 
+test.concurrent("the time to stop begins when the start command has ended", async ({ site }) => {
+  const web = site.initScript("web");
+  const slow = site.script("slow", `${web} "$@"\nstatus=$?\n[ "$1" = start ] && sleep 2\nexit $status\n`);
+  const control = service("web", `control = ${slow}`, "stop-timeout = 0.5");
+  site.configure(supervisor("app", [control]));
+  const { done } = await site.start();
+  await vi.waitUntil(() => site.calls("web").includes("start"), patience);
+  expect(await site.command("stop")).toMatchObject({ status: 0 });
+  expect(await done).toMatchObject({ status: 0 });
+  expect(site.calls("web").filter((word) => word !== "status")).toEqual(["start", "stop"]);
+});
+
 test.concurrent(
   "a restart command may fail, and what it stops meanwhile has not failed",
   async ({ site }) => {
