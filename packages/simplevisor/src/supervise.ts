@@ -89,12 +89,19 @@ export const leaves = (report: ChildReport): ChildReport[] =>
 const isAsWanted = (report: ChildReport) => (report.wanted ? isThere(report) : report.phase !== "running");
 
 async function cycles(tree: Tree, interval: number, stopping: AbortSignal, orders: Orders): Promise<void> {
-  const told = new Promise<void>((resolve) => stopping.addEventListener("abort", () => resolve()));
   while (!stopping.aborted) {
     // One that does not answer holds up the cycle, but no stop.
-    await Promise.race([tree.cycle(), told]);
+    await orAborted(tree.cycle(), stopping);
     await orders.pause(interval, stopping);
   }
+}
+
+/** Resolves when work is done, or its signal is aborted; keeps nothing of it then. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  let abort = () => undefined as void;
+  const aborted = new Promise<void>((resolve) => (abort = resolve));
+  signal.addEventListener("abort", abort);
+  await Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
 /** Read the configuration again. @returns whether it was right, and is in effect */
