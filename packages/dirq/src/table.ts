@@ -28,14 +28,18 @@ export function encodeTable(table: Readonly<Table>): string {
 export function decodeTable(text: string): Table {
   const table = Object.create(null) as Table;
   // As in Perl, the last line may lack its end, and empty ones at the end do not count.
-  const lines = text.split("\n");
-  while (lines.at(-1) === "") lines.pop();
-  for (const [n, line] of lines.entries()) {
-    const [key, value, ...more] = line.split("\t");
+  let end = text.length;
+  while (text[end - 1] === "\n") end--;
+  // Not split into all lines at once: more than an array can have would end the process.
+  for (let [n, from] = [1, 0]; from < end; n++) {
+    const next = text.indexOf("\n", from);
+    const to = next < 0 ? end : Math.min(next, end);
+    const [key, value, ...more] = text.slice(from, to).split("\t");
     if (value === undefined || more.length > 0) {
-      throw new DirqError("DIRQ_BAD_DATA", `Expected a key, a tab and a value in line ${n + 1}`);
+      throw new DirqError("DIRQ_BAD_DATA", `Expected a key, a tab and a value in line ${n}`);
     }
     table[unescape(key!)] = unescape(value);
+    from = to + 1;
   }
   return table;
 }

@@ -211,6 +211,10 @@ describe("a table", () => {
     expect(read({ table: "table" }, { table: text })).toEqual({ table });
   });
 
+  test("of more lines than an array can have is read", () => {
+    expect(read({ table: "table" }, { table: "\n".repeat(2 ** 27 + 1) })).toEqual({ table: {} });
+  });
+
   test("of very many empty lines is refused at once", () => {
     const started = performance.now();
     const table = `${"\n".repeat(200_000)}x`;
