@@ -36,9 +36,8 @@ export class Commanded implements Hands {
   readonly #service: Asked;
   #order = 0;
   #isPolling = false;
-  #isRestarting = false;
-  /** Its start command, as long as that is at work. */
-  #starting: Promise<unknown> = Promise.resolve();
+  /** Its start or restart command, as long as that is at work. */
+  #working: Promise<unknown> | undefined;
 
   constructor(ways: Ways, service: Asked) {
     this.#ways = ways;
@@ -53,9 +52,7 @@ export class Commanded implements Hands {
         // Whatever is left of it would be in the way.
         if (before !== LSB.stopped) await this.#ways.stop();
         if (!isCurrent()) return;
-        const starting = this.#ways.start();
-        this.#starting = starting;
-        const status = await starting;
+        const status = await this.#work(this.#ways.start());
         if (!isCurrent()) return;
         if (status !== 0) {
           this.#service.ended({ isOk: false, words: `its start command ended with ${status}` });
@@ -72,7 +69,7 @@ export class Commanded implements Hands {
     void this.#obey(async (isCurrent) => {
       // What it still starts would be there after we have stopped it. That has a limit of its own.
       const resume = this.#service.pause();
-      await this.#starting;
+      await this.#working;
       resume();
       if (!isCurrent()) return;
       const status = await this.#ways.stop();
@@ -93,17 +90,12 @@ export class Commanded implements Hands {
   /** Restart it by a command of its own: that it is down meanwhile is no failure. @returns the exit status */
   async restart(run: () => Promise<number>): Promise<number> {
     this.#order++;
-    this.#isRestarting = true;
-    try {
-      return await run();
-    } finally {
-      this.#isRestarting = false;
-    }
+    return await this.#work(run());
   }
 
   /** Look how it is, unless an order is being obeyed. */
   async poll(): Promise<void> {
-    if (this.#isPolling || this.#isRestarting) return;
+    if (this.#isPolling || this.#working) return;
     if (this.#service.phase === "starting" || this.#service.phase === "stopping") return;
     this.#isPolling = true;
     const order = this.#order;
@@ -117,6 +109,15 @@ export class Commanded implements Hands {
       } else if (status !== LSB.stopped && !this.#service.isWanted) this.#service.found();
     } finally {
       this.#isPolling = false;
+    }
+  }
+
+  async #work(command: Promise<number>): Promise<number> {
+    this.#working = command;
+    try {
+      return await command;
+    } finally {
+      if (this.#working === command) this.#working = undefined;
     }
   }
 

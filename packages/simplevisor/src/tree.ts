@@ -9,7 +9,7 @@ import { isThere, signal, writersIn } from "./proc.js";
 import { Slots } from "./run.js";
 import type { Store } from "./store.js";
 import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
-import { timerMs } from "./timer.js";
+import { LONGEST_MS, timerMs } from "./timer.js";
 import { Unit, type Workshop } from "./unit.js";
 
 /** A tree is let alone for so long when a timer is due at once: the clock of timers is coarse. */
@@ -115,7 +115,7 @@ export class Tree {
     const { wakeMs } = this.#top;
     if (wakeMs !== Infinity) {
       const ms = Math.max(LEAST_MS, wakeMs - performance.now());
-      this.#timer = setTimeout(() => this.settle(), timerMs(ms / 1000));
+      this.#timer = setTimeout(() => this.settle(), Math.min(ms, LONGEST_MS));
     }
     for (const observer of this.#observers) observer();
   }

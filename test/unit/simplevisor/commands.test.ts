@@ -244,6 +244,17 @@ test.concurrent(
     expect(site.calls("web").filter((word) => word !== "status")).toEqual(["start", "stop", "start"]);
     expect((await site.report("app/web")).restarts).toBe(0);
 
+    // Who is to stop meanwhile does so after it.
+    const restarting = site.order({ command: "restart", path: "app/web" });
+    await vi.waitUntil(() => site.calls("web").filter((word) => word === "stop").length === 2, patience);
+    expect(await site.order({ command: "stop", path: "app/web" })).toMatchObject({ status: 0 });
+    expect(site.calls("web").filter((word) => word !== "status")).toEqual([
+      ...["start", "stop", "start"],
+      ...["stop", "start", "stop"],
+    ]);
+    await site.order({ command: "start", path: "app/web" });
+    await restarting;
+
     site.write("bad", "");
     const failed = {
       status: 1,
@@ -308,9 +319,9 @@ test.concurrent(
 
 test.concurrent("who waits for its turn is not late for that", async ({ site }) => {
   const slow = (name: string) =>
-    site.script(`slow-${name}`, `[ "$1" = start ] && sleep 0.6\nexec ${site.initScript(name)} "$@"\n`);
+    site.script(`slow-${name}`, `[ "$1" = start ] && sleep 1\nexec ${site.initScript(name)} "$@"\n`);
   const names = ["a", "b", "c", "d", "e"];
-  const entries = names.map((name) => service(name, `control = ${slow(name)}`, "timeout = 2"));
+  const entries = names.map((name) => service(name, `control = ${slow(name)}`, "timeout = 3"));
   site.configure(supervisor("app", entries), "interval = 3600\njobs = 1");
   await site.start();
   await site.until("app", "running");
