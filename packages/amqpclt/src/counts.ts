@@ -66,6 +66,7 @@ class Walk {
     for (let index = 0; index < count; index++) this.#content(code);
   }
 
+  /** Not `+=` with a length that is read: what it adds to would be where it was before. */
   #skip(length: number): void {
     this.#at += length;
   }

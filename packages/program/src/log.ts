@@ -1,3 +1,5 @@
+import { write } from "./write.js";
+
 /** Where a program tells what happens; never a secret. */
 export interface Logger {
   error(text: string): void;
@@ -79,7 +81,7 @@ export const nullTarget: LogTarget = { write: () => undefined };
 export function createLogger(
   program: string,
   debugLevel = 0,
-  write: (line: string) => void = (line) => void process.stderr.write(line),
+  tell: (line: string) => void = (line) => void write(process.stderr, line),
 ): ProgramLog {
-  return new ProgramLog(streamTarget(program, write), debugLevel);
+  return new ProgramLog(streamTarget(program, tell), debugLevel);
 }

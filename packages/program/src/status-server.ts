@@ -21,7 +21,7 @@ export type StatusAddress = { readonly path: string } | { readonly host: string;
 const PATIENCE_MS = 5000;
 
 /** Bytes of a socket's path. What is longer would be cut without a word, and be a socket of another name. */
-const LONGEST_PATH = 107;
+export const LONGEST_SOCKET = 107;
 
 /**
  * `PORT` or `HOST:PORT` of this host, or `unix:PATH`. There is no password, so nothing else than loopback is allowed.
@@ -31,9 +31,9 @@ export function parseStatusAddress(text: string): StatusAddress {
   if (/^unix:./.test(text)) {
     const path = text.slice("unix:".length);
     const length = Buffer.byteLength(path);
-    if (length <= LONGEST_PATH) return { path };
+    if (length <= LONGEST_SOCKET) return { path };
     throw new ConfigError(
-      `Expected the path of --metrics to have at most ${LONGEST_PATH} bytes, got ${length}`,
+      `Expected the path of --metrics to have at most ${LONGEST_SOCKET} bytes, got ${length}`,
     );
   }
   const match = /^(?:(localhost|127\.\d+\.\d+\.\d+|\[::1\]):)?(\d{1,5})$/.exec(text);

@@ -6,12 +6,12 @@ import {
   serviceOptions,
   serviceRelations,
   type OptionEntry,
+  timerMs,
 } from "@spoolwire/program";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { signal as send } from "./proc.js";
 import { TIMED_OUT } from "./run.js";
-import { timerMs } from "./timer.js";
 
 const options = [
   { name: "count", type: "integer", short: "c", value: "N", min: 1, help: "run the command so often" },

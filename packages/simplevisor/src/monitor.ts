@@ -1,6 +1,6 @@
+import { timerMs } from "@spoolwire/program";
 import { holds, type Probe, type ProbeContext } from "./probe.js";
 import type { Service } from "./service.js";
-import { timerMs } from "./timer.js";
 
 /** While a service becomes ready it is looked at so often, milliseconds. */
 const READY_MS = 100;

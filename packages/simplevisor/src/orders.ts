@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { timerMs } from "@spoolwire/program";
 import type { Child, ChildReport } from "./child.js";
 import type { Answer, Order } from "./control.js";
 import { checkTree } from "./draw.js";
-import { timerMs } from "./timer.js";
 import type { Tree } from "./tree.js";
 
 const done = (status: number, words?: string): Answer => ({

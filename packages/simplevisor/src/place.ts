@@ -12,14 +12,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { ConfigError, PidFile } from "@spoolwire/program";
+import { ConfigError, LONGEST_SOCKET, PidFile } from "@spoolwire/program";
 import { identify, isThere, signal, type ProcessId } from "./proc.js";
 
 /** How often our place is shown to be taken, milliseconds. */
 const SHOW_MS = 500;
-
-/** Longest path of a socket: the system's field has 108 bytes. */
-const LONGEST_SOCKET = 107;
 
 /**
  * The directory of a configuration, where its supervisor can be reached, and where it leaves what its successor must

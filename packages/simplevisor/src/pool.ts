@@ -1,8 +1,8 @@
+import { timerMs } from "@spoolwire/program";
 import type { Report } from "./event.js";
 import { measureQueue, type QueueCondition } from "./probe.js";
 import { Scaler } from "./scale.js";
 import type { Supervisor } from "./supervisor.js";
-import { timerMs } from "./timer.js";
 
 export interface PoolOptions {
   readonly least: number;

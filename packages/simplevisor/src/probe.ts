@@ -1,10 +1,9 @@
 import { connect } from "node:net";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { ConfigError } from "@spoolwire/program";
+import { ConfigError, timerMs } from "@spoolwire/program";
 import { inspectQueue } from "@spoolwire/dirq";
 import { missingHelper } from "./notified.js";
-import { timerMs } from "./timer.js";
 import { splitWords } from "./words.js";
 
 /** Depth in elements, age of the oldest in seconds; a queue that is not there is empty. */

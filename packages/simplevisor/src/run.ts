@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { constants } from "node:os";
+import { timerMs } from "@spoolwire/program";
 import { LineCutter } from "./lines.js";
 import { signal } from "./proc.js";
-import { timerMs } from "./timer.js";
 
 /** What a command that could not be started, and one that took too long, end with; as shells and timeout(1) have it. */
 const NOT_STARTED = 127;

@@ -1,3 +1,4 @@
+import { LONGEST_MS, timerMs } from "@spoolwire/program";
 import type { Logger } from "@spoolwire/program";
 import type { Child, ChildReport, Phase, Surroundings } from "./child.js";
 import type { ServiceSpec, Spec } from "./entry.js";
@@ -9,7 +10,6 @@ import { isThere, signal, writersIn } from "./proc.js";
 import { Slots } from "./run.js";
 import type { Store } from "./store.js";
 import { Supervisor, type SupervisorPolicy } from "./supervisor.js";
-import { LONGEST_MS, timerMs } from "./timer.js";
 import { Unit, type Workshop } from "./unit.js";
 
 /** A tree is let alone for so long when a timer is due at once: the clock of timers is coarse. */

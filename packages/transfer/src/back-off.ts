@@ -1,3 +1,5 @@
+import { LONGEST_MS } from "@spoolwire/program";
+
 /** How long to wait before something is tried again. */
 export interface BackOff {
   /** The first pause, milliseconds. */
@@ -22,9 +24,6 @@ export const backOffOf = (
   { mayReconnect, backOff }: { readonly mayReconnect: boolean; readonly backOff: BackOff | undefined },
   failover: BackOff | undefined,
 ): BackOff | undefined => (mayReconnect ? (failover ?? backOff) : undefined);
-
-/** The longest that a timer can wait, milliseconds. */
-export const LONGEST_MS = 2 ** 31 - 1;
 
 /** The pauses of one who tries again: they grow, and differ by chance so that a thousand do not come at once. */
 export class Pauses {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BrokerError, MessageError, type Message } from "@spoolwire/message";
-import type { Logger } from "@spoolwire/program";
-import { LONGEST_MS } from "./back-off.js";
+import { LONGEST_MS, timerMs, type Logger } from "@spoolwire/program";
 import type { Checker, Verdict } from "./callback.js";
 import { CallbackError, TransferError } from "./errors.js";
 import type { Rate } from "./rate.js";
@@ -364,7 +363,7 @@ export class Transfer {
     if (!checker) return;
     const seconds = Math.max(linger, LEAST_STOP);
     const stopped = new AbortController();
-    const late = sleep(Math.min(seconds * 1000, LONGEST_MS), true, { signal: stopped.signal });
+    const late = sleep(timerMs(seconds), true, { signal: stopped.signal });
     try {
       const isLate = await Promise.race([checker.stop(), late]);
       if (isLate) this.#log.warn(`The callback's stop has not ended within ${seconds} s`);
