@@ -30,7 +30,7 @@ export async function fileCallsOf(
   const calls: SystemCall[] = [];
   for (const line of log) {
     const [, thread, name] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
-    if (thread === undefined || name === undefined) continue; // the second half of an interrupted line
+    if (thread === undefined || name === undefined) continue; // the end of a thread
     const nth = (counts.get(`${thread} ${name}`) ?? 0) + 1;
     counts.set(`${thread} ${name}`, nth);
     if (line.includes(directory)) calls.push({ name, nth, isMain: thread === `${pid}` });
@@ -87,8 +87,27 @@ async function strace(args: string[], work: () => Promise<unknown>): Promise<str
       child.kill("SIGTERM");
       await closed;
     }
-    return readFileSync(log, "utf8").split("\n");
+    return whole(readFileSync(log, "utf8").split("\n"));
   } finally {
     removeDirectory(directory);
   }
+}
+
+/** A call that others come between is on two lines, the first with its files and the second with its end: as one. */
+function whole(lines: readonly string[]): string[] {
+  const calls: string[] = [];
+  const begun = new Map<string, number>();
+  for (const line of lines) {
+    const [, thread = "", end = ""] = /^(\d+) +<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    const index = begun.get(thread);
+    if (index !== undefined) {
+      calls[index] = `${calls[index]}${end}`;
+      begun.delete(thread);
+      continue;
+    }
+    const [, start, by = ""] = /^((\d+) .*) <unfinished \.\.\.>$/.exec(line) ?? [];
+    if (start !== undefined) begun.set(by, calls.length);
+    calls.push(start ?? line);
+  }
+  return calls;
 }
